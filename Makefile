@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# One build for all of it, without recursion. Everything that is made is below build/.
+#
+#   make                  the programs (VARIANT=release, the default)
+#   make VARIANT=debug    not optimized, below build/debug
+#   make VARIANT=asan     with ASan and UBSan, below build/asan
+#   make run | check | bench | fuzz | soak | deps | install | clean
+#   make V=1              shows the commands
+
+VARIANT ?= release
+PYTHON  ?= /usr/bin/python3
+prefix  ?= /usr/local
+VERSION := 0.1
+
+ifeq ($(VARIANT),release)
+OUT := build
+VARIANT_FLAGS := -O2
+else ifeq ($(VARIANT),debug)
+OUT := build/debug
+VARIANT_FLAGS := -O0
+else ifeq ($(VARIANT),asan)
+OUT := build/asan
+VARIANT_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+else
+$(error VARIANT is release, debug or asan)
+endif
+
+OBJ := $(OUT)/obj
+
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = @$(if $(filter 1,$(V)),:,echo '  $(1)  $@')
+
+CC     ?= gcc
+CFLAGS ?= -g
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(VARIANT_FLAGS) -Wall -Wextra -Wshadow -Wconversion -Werror \
+	-fno-common -D_GNU_SOURCE -I. -Ixenstored -DXENSTORED_VERSION='"$(VERSION)"'
+ALL_LDFLAGS := $(LDFLAGS) $(VARIANT_FLAGS)
+
+# Below these directories, test-*.c are programs of their own, everything else belongs to the part.
+CORE_DIRS := xenstored/bytes xenstored/store xenstored/state xenstored/client xenstored/verbs \
+	xenstored/core xenstored/control domstate
+sources = $(filter-out $(1)/test-%.c,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+CORE_OBJECTS   := $(call objects,$(foreach d,$(CORE_DIRS),$(call sources,$(d))))
+DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/daemon)))
+CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
+BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
+
+UNIT_DIRS  := $(CORE_DIRS) xenstored/daemon xenstored/control-client tests/unit tests/fuzz
+UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
+
+PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control
+ALL_OBJECTS := $(CORE_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
+	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
+	$(OBJ)/xenstored/control-client/xenstore-control.o
+
+.PHONY: all
+all: $(PROGRAMS) compile_commands.json
+
+$(OBJ)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(ALL_OBJECTS:.o=.d)
+
+$(OUT)/libcore.a: $(CORE_OBJECTS)
+$(OUT)/libdaemon.a: $(DAEMON_OBJECTS)
+$(OUT)/libclient.a: $(CLIENT_OBJECTS)
+$(OUT)/lib%.a:
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(OUT)/xenstored: $(OBJ)/xenstored/daemon/main.o $(OUT)/libdaemon.a $(OUT)/libcore.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OUT)/libclient.a \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka
+
+$(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
+
+# Preloaded into foreign programs, so never with sanitizers.
+STANDIN := build/tests/peers/xen-standin.so
+$(STANDIN): tests/peers/xen-standin.c
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -std=c11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror -fPIC -shared \
+		-Wl,-soname,xen-standin.so -o $@ $< -ldl
+
+compile_commands.json: Makefile
+	$(Q)$(PYTHON) tests/compile-commands.py $@ '$(CC) $(ALL_CFLAGS)' \
+		$(patsubst $(OBJ)/%.o,%.c,$(ALL_OBJECTS)) 2>/dev/null || :
+
+.PHONY: deps
+deps:
+	sh tests/deps.sh
+
+.PHONY: run
+run: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)sh tests/run.sh
+
+.PHONY: unit
+unit: $(UNIT_TESTS)
+
+# Programs for the tests of a variant.
+.PHONY: test-programs
+test-programs: all unit $(OUT)/tests/bench/xsbench $(STANDIN)
+
+.PHONY: check
+check: deps
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan test-programs
+	$(Q)$(PYTHON) tests/check.py
+
+.PHONY: bench
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench $(STANDIN)
+	$(Q)$(PYTHON) -m tests.bench
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
+	install -m 755 build/xenstored build/xenstore-control $(DESTDIR)$(prefix)/sbin
+	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 \
+		$(DESTDIR)$(prefix)/share/man/man8
+
+.PHONY: format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: clean
+clean:
+	rm -rf build compile_commands.json

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A server seen from outside, see subject.h.
+ */
+#define _GNU_SOURCE 1
+#include "subject.h"
+#include "fail.h"
+#include "sample.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A server counts as idle when its clock stood still for this long. */
+#define QUIET_US	  2000
+#define QUIET_DEADLINE_NS 60000000000u
+
+void subject_parse(struct subject *subject, const char *text)
+{
+	int pid, used = 0;
+
+	memset(subject, 0, sizeof(*subject));
+	if (sscanf(text, "%31[^,],%31[^,],%u,%d,%n", subject->name, subject->variant,
+		   &subject->scale, &pid, &used) != 4 ||
+	    used == 0)
+		fail("not NAME,VARIANT,SCALE,PID,SOCKET: %s", text);
+	text += used;
+	if (text[0] == '\0' || strlen(text) >= sizeof(subject->socket))
+		fail("socket path is empty or too long: %s", text);
+	strcpy(subject->socket, text);
+	subject->pid = pid;
+	if (clock_getcpuclockid(subject->pid, &subject->clock) != 0)
+		fail("%s: no process %d", subject->name, pid);
+}
+
+uint64_t subject_cpu_ns(const struct subject *subject)
+{
+	struct timespec t;
+
+	if (clock_gettime(subject->clock, &t) < 0)
+		fail("%s: process %d is gone", subject->name, (int)subject->pid);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t subject_settle(const struct subject *subject)
+{
+	uint64_t deadline = now_ns() + QUIET_DEADLINE_NS;
+	uint64_t before, after = subject_cpu_ns(subject);
+
+	do {
+		if (now_ns() > deadline)
+			fail("%s: is busy for ever without a request", subject->name);
+		before = after;
+		usleep(QUIET_US);
+		after = subject_cpu_ns(subject);
+	} while (after != before);
+	return after;
+}
+
+size_t subject_rss(const struct subject *subject)
+{
+	char path[64];
+	unsigned long total, resident;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)subject->pid);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%lu %lu", &total, &resident) != 2)
+		fail("%s: cannot read %s", subject->name, path);
+	fclose(file);
+	return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs all tests that need no root, and ends in one line of counts.
+
+Each step is a program of its own; what it printed about passed, failed and skipped tests is added
+up. A step that ends badly without having counted a failure is one failure.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PYTHON = "/usr/bin/python3"
+ASAN = ROOT / "build" / "asan"
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+              "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+
+
+def count_cmocka(text):
+    passed = sum(int(n) for n in re.findall(r"^\[  PASSED  \] (\d+) test", text, re.M))
+    failed = len(re.findall(r"^\[  FAILED  \] (?!\d)(?!.*tests?:)", text, re.M))
+    skipped = sum(int(n) for n in re.findall(r"^\[  SKIPPED \] (\d+) test", text, re.M))
+    failures = re.findall(r"^\[  FAILED  \] .*?: (\d+) test", text, re.M)
+    if failures:
+        failed = sum(int(n) for n in failures)
+    return passed, failed, skipped
+
+
+def count_pytest(text):
+    lines = [line for line in text.splitlines() if re.search(r"\d+ (passed|failed|skipped|error)", line)]
+    last = lines[-1] if lines else ""
+
+    def number(word):
+        found = re.search(r"(\d+) " + word, last)
+        return int(found.group(1)) if found else 0
+
+    return number("passed"), number("failed") + number("error"), number("skipped")
+
+
+def steps():
+    for program in sorted((ASAN / "obj").rglob("test-*")):
+        if program.suffix == "" and os.access(program, os.X_OK):
+            source = ROOT / program.relative_to(ASAN / "obj").with_suffix(".c")
+            if source.exists():
+                yield str(program.relative_to(ASAN / "obj")), [str(program)], SANITIZERS, count_cmocka
+    asan = dict(SANITIZERS, XENSTORED_BINARY=str(ASAN / "xenstored"),
+                XENSTORE_CONTROL_BINARY=str(ASAN / "xenstore-control"))
+    pytest = [PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
+    for directory, environment in (("tests/system", asan), ("tests/peers", {}),
+                                   ("tests/differential", {}), ("tests/bench", {})):
+        if (ROOT / directory).is_dir():
+            yield directory, pytest + [directory], environment, count_pytest
+
+
+def main():
+    totals = [0, 0, 0]
+    skips = []
+    for name, command, environment, count in steps():
+        start = time.monotonic()
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+                              stdin=subprocess.DEVNULL)
+        counts = list(count(done.stdout))
+        if done.returncode != 0 and counts[1] == 0 and not (done.returncode == 5 and sum(counts)):
+            counts[1] = 1
+        if counts[1]:
+            print(done.stdout)
+        skips += [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
+        totals = [a + b for a, b in zip(totals, counts)]
+        print(f"{name}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped "
+              f"({time.monotonic() - start:.1f} s)", flush=True)
+    for line in skips:
+        print(line)
+    tail = f", {totals[2]} skipped" if totals[2] else ""
+    print(f"{totals[0]} passed, {totals[1]} failed{tail}")
+    return 1 if totals[1] or not totals[0] else 0
+
+
+sys.exit(main())

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Takes each step with two daemons and compares all that comes back.
+
+What is compared is exact (side.py says how): the reply, and for every connection the
+events, their order, and whether they came before or after the reply.
+
+There is one matter in which two correct daemons may differ at length, a transaction that
+is overtaken by changes of others:
+
+  * one may see the store as of the start of a transaction, the other each node as of its
+    first use, so inside an overtaken transaction replies may differ;
+  * one may find a conflict where the other finds none. Then the requests of the
+    transaction are *replayed* on the daemon that refused it, now, at the moment of its
+    end. If every reply is the one that the other daemon gave, that one's commit was right,
+    and with the replay's commit both stores are in line again, events included.
+"""
+
+import contextlib
+import dataclasses
+
+from tests.lib.xswire import ProtocolError, Timeout, Type, XsError
+import generate
+from side import REPLY, Side, kind
+
+WRITERS = (Type.WRITE, Type.MKDIR, Type.RM, Type.SET_PERMS)
+
+
+class Difference(Exception):
+    """The two daemons differ and no rule explains it."""
+
+
+class DaemonLost(Exception):
+    """A daemon has died, closed a connection, or does not answer any more."""
+
+
+class Transaction:
+    """An open transaction: what it did and what others changed meanwhile."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.log = []
+        self.overtaken_by = set()
+        self.diverged = False
+
+    def wrote(self):
+        """Has it done anything that may change the store?"""
+        return any(kind(theirs) == "ok" or kind(ours) == "ok"
+                   for step, theirs, ours in self.log if step.type in WRITERS)
+
+    def is_overtaken(self, path):
+        """Has somebody else changed this path, something above it, or something below it?"""
+        return any(related(path, changed) for changed in self.overtaken_by)
+
+    def is_overtaken_anywhere(self):
+        return any(self.is_overtaken(path_of(step)) for step, _, _ in self.log)
+
+
+def path_of(step):
+    """The absolute path that a request names (meaningless when it names none)."""
+    path = step.payload.partition(b"\0")[0].decode("latin-1")
+    return path if path.startswith(("/", "@")) else generate.HOME + path
+
+
+def related(one, other):
+    one, other = one.rstrip("/") + "/", other.rstrip("/") + "/"
+    return one.startswith(other) or other.startswith(one)
+
+
+def _refill(client):
+    """Makes the tree with which every session begins."""
+    for name in client.ls_parts("/"):
+        client.rm("/" + name)
+    client.set_perms("/", ["n0"])
+    client.write("/", b"")
+    for root in generate.ROOTS:
+        client.mkdir(root)
+    for name in generate.BIG_NAMES:
+        client.write(f"{generate.BIG}/{name}", name[:3].encode())
+
+
+class Session:
+    """Two daemons in step. theirs is the reference; rules explain known differences."""
+
+    def __init__(self, theirs, ours, rules, connections=4, our_side=Side):
+        self.theirs = Side(theirs, connections)
+        self.ours = our_side(ours, connections)
+        self.sides = (self.theirs, self.ours)
+        self.transactions = {}
+        self.rules = rules
+        self.compared = 0
+        self.replayed = 0
+        self._generations = {}
+        self.reset()
+
+    def close(self):
+        for side in self.sides:
+            side.close()
+
+    # -- the whole store --------------------------------------------------------------------
+
+    def reset(self):
+        """Brings both daemons to the same, known state, whatever they were in."""
+        with self._judged():
+            for side in self.sides:
+                side.reopen_all()
+                _refill(side.observer)
+                side.barrier()
+        self.transactions.clear()
+        self._generations.clear()
+        self.compare_stores()
+
+    def compare_stores(self):
+        """Raises Difference unless both have the same tree."""
+        with self._judged():
+            theirs, ours = (side.dump() for side in self.sides)
+        for path in sorted(set(theirs) | set(ours)):
+            if theirs.get(path) != ours.get(path):
+                raise Difference(f"the stores differ at {path}:\n  theirs {theirs.get(path)}\n"
+                                 f"  ours   {ours.get(path)}")
+
+    # -- one step ---------------------------------------------------------------------------
+
+    def take(self, step):
+        """Takes a step with both daemons. Raises Difference or DaemonLost."""
+        with self._judged():
+            if step.kind == generate.REOPEN:
+                for side in self.sides:
+                    side.reopen(step.connection)
+                self._forget_transactions(step.connection)
+            elif step.kind == generate.RAW:
+                self._break(step)
+            else:
+                self._request(step)
+
+    @contextlib.contextmanager
+    def _judged(self):
+        """Turns what can go wrong with a daemon into Difference or DaemonLost."""
+        try:
+            yield
+        except (ConnectionError, Timeout) as problem:
+            for side in self.sides:
+                if not side.daemon.alive():
+                    raise DaemonLost(f"{side.daemon.name} has ended with status "
+                                     f"{side.daemon.process.returncode}") from problem
+            raise DaemonLost(f"{type(problem).__name__}: {problem}") from problem
+        except (ProtocolError, XsError) as problem:
+            raise Difference(f"{type(problem).__name__}: {problem}") from problem
+
+    def _break(self, step):
+        """A message that must end the connection, in silence."""
+        for side in self.sides:
+            side.clients[step.connection].send_raw(step.payload)
+        last = [side.clients[step.connection].wait_closed() for side in self.sides]
+        for side in self.sides:
+            side.reopen(step.connection)
+        self._forget_transactions(step.connection)
+        if last[0] != last[1]:
+            raise Difference(f"before the end came: theirs {last[0]}, ours {last[1]}")
+
+    def _request(self, step):
+        sent = [side.send(step) for side in self.sides]
+        if sent[0] != sent[1]:
+            raise Difference(f"only one has a transaction {step.transaction}: {sent}")
+        if not sent[0]:
+            return
+        first = [side.receive_reply(step) for side in self.sides]
+        for side in self.sides:
+            side.send_barrier()
+        theirs, ours = (side.seen(step, reply, before, side.receive_barrier())
+                        for side, (reply, before) in zip(self.sides, first))
+        self.compared += 1
+
+        transaction = self.transactions.get(step.transaction)
+        if step.type == Type.TRANSACTION_END and transaction and "EINVAL" not in (
+                kind(theirs.reply), kind(ours.reply)):
+            theirs, ours = self._end(step, transaction, theirs, ours)
+        elif step.type == Type.TRANSACTION_START and kind(theirs.reply) == kind(ours.reply) == "ok":
+            self._start(step, theirs, ours)
+        elif not self._same(step, theirs, ours):
+            self._explain(step, transaction, theirs, ours)
+        elif transaction:
+            transaction.log.append((step, theirs.reply, ours.reply))
+        if step.type == Type.RESET_WATCHES and kind(ours.reply) == "ok":
+            self._forget_transactions(step.connection)
+        self._overtake(step, theirs.changed + ours.changed)
+
+    def _overtake(self, step, changed):
+        for name, transaction in self.transactions.items():
+            if name != step.transaction:
+                transaction.overtaken_by.update(changed)
+
+    def _forget_transactions(self, connection):
+        for side in self.sides:
+            side.forget_transactions(connection)
+        self.transactions = {name: transaction for name, transaction in self.transactions.items()
+                             if transaction.connection != connection}
+
+    # -- comparison -------------------------------------------------------------------------
+
+    def _same(self, step, theirs, ours):
+        if theirs == ours:
+            return True
+        if (step.type != Type.DIRECTORY_PART or theirs._replace(reply=None) != ours._replace(
+                reply=None) or kind(theirs.reply) != "ok" or kind(ours.reply) != "ok"):
+            return False
+        return self._same_part(step, theirs.reply.payload, ours.reply.payload)
+
+    def _same_part(self, step, theirs, ours):
+        """DIRECTORY_PART: generations are arbitrary, but must change at the same times."""
+        their_generation, _, their_names = theirs.partition(b"\0")
+        our_generation, _, our_names = ours.partition(b"\0")
+        if not our_generation.isdigit():
+            return False
+        if step.transaction is None:
+            path = path_of(step)
+            before = self._generations.get(path)
+            now = (their_generation, our_generation)
+            self._generations[path] = now
+            if before and (before[0] == now[0]) != (before[1] == now[1]):
+                raise Difference(f"generation of {path}: theirs {before[0]} -> {now[0]}, "
+                                 f"ours {before[1]} -> {now[1]}")
+        if their_names == our_names:
+            return True
+        # The room for names depends on the length of the generation.
+        (short, short_room), (long, long_room) = sorted(
+            ((their_names, 4095 - len(their_generation)), (our_names, 4095 - len(our_generation))),
+            key=lambda pair: len(pair[0]))
+        if short_room >= long_room:
+            return False
+        rest = long[len(short):] if not short.endswith(b"\0\0") else b""
+        return bool(rest) and long.startswith(short) and (
+            len(short) + rest.index(b"\0") >= short_room)
+
+    def _explain(self, step, transaction, theirs, ours):
+        """Finds the rule for a difference and follows it; raises Difference without one."""
+        rule = self.rules.find(step, transaction, theirs, ours)
+        if rule is None:
+            raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
+        self.rules.hit(rule)
+        if transaction:
+            transaction.log.append((step, theirs.reply, ours.reply))
+            transaction.diverged |= rule.past
+        if rule.undo:
+            undo = rule.undo(step)
+            side = self.theirs if kind(theirs.reply) == "ok" else self.ours
+            seen = side.run(undo)
+            if kind(seen.reply) != "ok":
+                raise Difference(f"{undo} was answered with {kind(seen.reply)}")
+
+    # -- transactions -----------------------------------------------------------------------
+
+    def _start(self, step, theirs, ours):
+        if theirs.events != ours.events:
+            raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
+        for side, seen in zip(self.sides, (theirs, ours)):
+            side.note_start(step, seen.reply)
+        self.transactions[step.opens] = Transaction(step.connection)
+
+    def _end(self, step, transaction, theirs, ours):
+        """Judges the outcome of a transaction; returns what has happened after all."""
+        del self.transactions[step.transaction]
+        for side in self.sides:
+            del side.transactions[step.transaction]
+        outcome = (kind(theirs.reply), kind(ours.reply))
+        if outcome == ("EAGAIN", "ok"):
+            rule = self._rule(step, transaction, theirs, ours)
+            if transaction.wrote():
+                theirs = self._replay(self.theirs, step, transaction, ours)
+                self._same_effects(theirs, ours)
+            self.rules.hit(rule)
+        elif outcome == ("ok", "EAGAIN"):
+            rule = self._rule(step, transaction, theirs, ours)
+            if transaction.wrote():
+                ours = self._replay(self.ours, step, transaction, theirs)
+                self._same_effects(theirs, ours)
+            self.rules.hit(rule)
+        elif outcome == ("ok", "ok") and transaction.diverged and ours.changed:
+            raise Difference("ours has committed changes that rest on replies of the past")
+        elif theirs != ours:
+            self._explain(step, None, theirs, ours)
+        return theirs, ours
+
+    def _rule(self, step, transaction, theirs, ours):
+        rule = self.rules.find(step, transaction, theirs, ours)
+        if rule is None:
+            raise Difference(f"end of a transaction: theirs {show(theirs)}\nours   {show(ours)}")
+        return rule
+
+    @staticmethod
+    def _same_effects(theirs, ours):
+        if theirs.events != ours.events:
+            raise Difference("the same transaction was committed by both, the second time on one "
+                             f"of them:\ntheirs {show(theirs)}\nours   {show(ours)}")
+
+    def _replay(self, side, step, transaction, committed):
+        """Does a transaction again on the side that refused it, as the other committed it."""
+        self.replayed += 1
+        name = f"{step.transaction}, replayed"
+        start = generate.Step(step.connection, type=Type.TRANSACTION_START, payload=b"\0",
+                              opens=name)
+        seen = side.run(start)
+        side.note_start(start, seen.reply)
+        end = request_in(step, name)
+        for request, their_reply, our_reply in transaction.log:
+            wanted = our_reply if side is self.theirs else their_reply
+            again = side.run(request_in(request, name))
+            if same_content(request, again.reply, wanted):
+                continue
+            if committed.changed:
+                raise Difference(
+                    f"{step.transaction} was committed by one daemon only, and that was wrong: "
+                    f"at its end\n  {request}\nis answered with {again.reply.payload[:200]!r}, in "
+                    f"the transaction that was committed with {wanted.payload[:200]!r}")
+            # It came to nothing, so it may be taken to have happened at its start.
+            end = dataclasses.replace(end, payload=b"F\0")
+        seen = side.run(end)
+        del side.transactions[name]
+        if kind(seen.reply) != "ok":
+            raise Difference(f"{step.transaction} was committed by one daemon; done again on the "
+                             f"other, with nobody else active, it gives {kind(seen.reply)}")
+        return seen
+
+
+def request_in(step, transaction):
+    """The same request in another transaction."""
+    return generate.Step(step.connection, type=step.type, payload=step.payload,
+                         transaction=transaction)
+
+
+def same_content(step, one, other):
+    """Are two replies the same but for a generation?"""
+    if step.type == Type.DIRECTORY_PART and one.type == other.type != Type.ERROR:
+        return one.payload.partition(b"\0")[2] == other.payload.partition(b"\0")[2]
+    return one == other
+
+
+def show(seen):
+    """What a daemon did, for a person."""
+    text = kind(seen.reply)
+    if text == "ok":
+        text = f"reply {seen.reply.payload[:200]!r} ({len(seen.reply.payload)} bytes)"
+    for index, events in enumerate(seen.events):
+        if events and events != [REPLY]:
+            text += f"\n         connection {index}: {events}"
+    return text

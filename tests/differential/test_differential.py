@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The differential test, and the tests of the tester.
+
+A comparison that finds nothing is only worth something if it would find something. So
+Debian's daemon is also compared with itself: untouched, nothing may differ; with one thing
+falsified on the way, as a defect would do it, that must be noticed.
+"""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "peers"), str(HERE.parent.parent)]
+
+import generate  # noqa: E402
+import peer  # noqa: E402
+from rules import LIMIT, Rule, known  # noqa: E402
+from run import Run, Setting, compare, minimize  # noqa: E402
+from session import Difference, same_content  # noqa: E402
+from side import OBSERVER_TOKEN, Reply, Side, kind  # noqa: E402
+from tests.lib.xswire import Type, strings  # noqa: E402
+
+REQUESTS = int(os.environ.get("DIFFERENTIAL_REQUESTS", "20000"))
+SEED = int(os.environ.get("DIFFERENTIAL_SEED", "1"))
+PEER = "debian-c"
+
+
+@pytest.fixture(autouse=True)
+def needs_peer():
+    reason = peer.unavailable(PEER)
+    if reason:
+        pytest.skip(f"{PEER}: {reason}")
+
+
+def with_itself(our_side=Side, rules=known):
+    return Setting(ours=PEER, theirs=PEER, our_side=our_side, rules=rules)
+
+
+# -- the comparison itself --------------------------------------------------------------------
+
+
+def test_ours_answers_like_debians():
+    setting = Setting(theirs=PEER)
+    reason = setting.unavailable()
+    if reason:
+        pytest.skip(reason)
+    outcome = compare(setting, REQUESTS, SEED)
+    print(outcome.report())
+    assert outcome.failed == 0, outcome.report()
+    assert outcome.compared == REQUESTS
+
+
+# -- the tester -------------------------------------------------------------------------------
+
+
+def test_a_daemon_does_not_differ_from_itself():
+    outcome = compare(with_itself(), 5000, SEED)
+    assert outcome.failed == 0, outcome.report()
+    assert outcome.compared == 5000
+    assert outcome.rules.total() == 0, outcome.report()
+
+
+def falsifying(change, first=1):
+    """A Side that gives the message on which change() has an effect for the n-th time changed."""
+
+    class Falsifying(Side):
+        def __init__(self, *arguments):
+            self._left = first
+            super().__init__(*arguments)
+
+        def judged(self, received):
+            # The frame of the comparison, barriers and stores, is not falsified.
+            if not self._sent or received.payload.endswith(strings("", OBSERVER_TOKEN)):
+                return received
+            changed = change(received)
+            if changed == received:
+                return received
+            self._left -= 1
+            return changed if self._left == 0 else received
+
+    return Falsifying
+
+
+def flip(payload):
+    return payload[:-1] + bytes([payload[-1] ^ 1])
+
+
+FALSIFICATIONS = {
+    "a byte of a value": lambda m: m._replace(
+        payload=flip(m.payload) if m.type == Type.READ and m.payload else m.payload),
+    "a byte at the end of a value": lambda m: m._replace(
+        payload=m.payload + b"\0" if m.type == Type.READ else m.payload),
+    "the name of an error": lambda m: m._replace(
+        payload=b"EACCES\0" if m.payload == b"ENOENT\0" and m.is_error else m.payload),
+    "an error for success": lambda m: m._replace(
+        type=Type.ERROR, payload=b"EINVAL\0") if m.type == Type.WRITE else m,
+    "success for an error": lambda m: m._replace(
+        type=Type.READ, payload=b"") if m.payload == b"ENOENT\0" else m,
+    "the order of children": lambda m: m._replace(
+        payload=b"\0".join(m.payload[:-1].split(b"\0")[::-1]) + b"\0")
+        if m.type == Type.DIRECTORY and m.payload else m,
+    "a permission": lambda m: m._replace(
+        payload=b"w" + m.payload[1:]) if m.type == Type.GET_PERMS else m,
+    "a missing event": lambda m: None if m.is_event else m,
+    "the path of an event": lambda m: m._replace(payload=b"/x" + m.payload) if m.is_event else m,
+    "the token of an event": lambda m: m._replace(
+        payload=m.payload[:-1] + b"x\0") if m.is_event else m,
+    "a transaction's id": lambda m: m._replace(
+        payload=b"77\0") if m.type == Type.TRANSACTION_START else m,
+    "the transaction of a reply": lambda m: m._replace(
+        tx_id=m.tx_id + 1) if m.type == Type.WRITE else m,
+    "the type of a reply": lambda m: m._replace(type=Type.MKDIR) if m.type == Type.WRITE else m,
+    "the request of a reply": lambda m: m._replace(
+        req_id=m.req_id + 1) if m.type == Type.WRITE else m,
+    "a refused commit": lambda m: m._replace(
+        type=Type.ERROR, payload=b"EAGAIN\0") if m.type == Type.TRANSACTION_END else m,
+}
+
+
+@pytest.mark.parametrize("what", FALSIFICATIONS)
+def test_what_is_falsified_once_is_found(what):
+    found = compare(with_itself(falsifying(FALSIFICATIONS[what], first=20)), 6000, SEED,
+                    shrink=False, enough=1)
+    assert len(found.differences) == 1, f"{what} was not noticed\n{found.report()}"
+
+
+@pytest.mark.parametrize("next_generation", [lambda: 5, itertools.count(1000).__next__],
+                         ids=["stands still", "always new"])
+def test_a_generation_that_does_not_follow_changes_is_found(next_generation):
+    def change(message):
+        if message.type != Type.DIRECTORY_PART:
+            return message
+        names = message.payload.partition(b"\0")[2]
+        return message._replace(payload=b"%d\0" % next_generation() + names)
+
+    setting = with_itself(type("Falsifying", (Side,), {
+        "judged": lambda self, received: change(received) if self._sent else received}))
+    outcome = compare(setting, 6000, SEED, shrink=False, enough=1)
+    assert outcome.differences
+    assert all("generation of" in difference for difference in outcome.differences)
+
+
+class Merging(Side):
+    """Stands for a daemon with fewer conflicts than Debian's.
+
+    When the daemon behind it refuses a transaction, its requests are done again at once and
+    committed, and the client is told OK. That is right if the replies are the same as
+    before; only a careless one commits even if they are not.
+    """
+
+    careful = True
+
+    def __init__(self, *arguments):
+        self._logs = {}
+        super().__init__(*arguments)
+
+    def send(self, step):
+        if isinstance(step.transaction, str) and step.type != Type.TRANSACTION_END:
+            self._logs.setdefault(step.transaction, []).append([step, None])
+        return super().send(step)
+
+    def receive_reply(self, step):
+        reply, events = super().receive_reply(step)
+        log = self._logs.get(step.transaction, [])
+        if step.type == Type.TRANSACTION_END:
+            if kind(reply) == "EAGAIN":
+                reply = self._again(step, log, reply)
+                own = self.clients[step.connection].events
+                events += [tuple(event) for event in own]
+                own.clear()
+        elif log and isinstance(step.transaction, str):
+            log[-1][1] = reply
+        return reply, events
+
+    def _again(self, step, log, refused):
+        client = self.clients[step.connection]
+        transaction = client.transaction_start()
+        self._next_id[step.connection] += 1
+        same = True
+        for request, before in log:
+            reply = client.exchange(request.type, request.payload, transaction)
+            same = same and same_content(request, Reply(reply.type, reply.payload), before)
+        client.transaction_end(transaction, same or not self.careful)
+        return refused._replace(type=int(Type.TRANSACTION_END), payload=b"OK\0") \
+            if same or not self.careful else refused
+
+
+class Careless(Merging):
+    careful = False
+
+
+def test_fewer_conflicts_are_accepted_when_they_are_right():
+    outcome = compare(with_itself(Merging), 10000, SEED, shrink=False)
+    assert outcome.failed == 0, outcome.report()
+    assert outcome.replayed > 0
+    assert 0 < outcome.rules.total() <= LIMIT * outcome.compared
+
+
+def test_a_commit_with_stale_replies_is_found():
+    outcome = compare(with_itself(Careless), 10000, SEED, shrink=False)
+    assert any("that was wrong" in difference for difference in outcome.differences), \
+        outcome.report()
+
+
+def test_rules_may_not_explain_much():
+    wrong = falsifying(FALSIFICATIONS["the name of an error"])
+
+    class AlwaysWrong(wrong):
+        def judged(self, received):
+            self._left = 1
+            return super().judged(received)
+
+    def lenient():
+        for type_ in Type:
+            yield Rule(type_, "ENOENT", "EACCES", "far too lenient", lambda step, transaction: True)
+
+    outcome = compare(with_itself(AlwaysWrong, lenient), 2000, SEED, shrink=False)
+    assert not outcome.differences, outcome.report()
+    assert outcome.failed == 1, "too many explained replies must fail the test"
+
+
+def test_a_rule_holds_for_its_type_and_pair_only():
+    wrong = falsifying(FALSIFICATIONS["the name of an error"])
+
+    def narrow():
+        yield Rule(Type.MKDIR, "ENOENT", "EACCES", "another type", lambda step, transaction: True)
+        yield Rule(Type.READ, "ENOENT", "EPERM", "another pair", lambda step, transaction: True)
+
+    outcome = compare(with_itself(wrong, narrow), 500, SEED, shrink=False, enough=1)
+    assert len(outcome.differences) == 1
+
+
+def test_the_steps_to_a_difference_are_made_few():
+    def only_this_value(message):
+        # A defect that shows in one situation only.
+        if message.type == Type.READ and message.payload == b"defect":
+            return message._replace(payload=b"effect")
+        return message
+
+    setting = with_itself(type("Defective", (Side,), {
+        "judged": lambda self, received: only_this_value(received)}))
+    write = generate.Step(0, type=Type.WRITE, payload=strings("/a/new") + b"defect")
+    read = generate.Step(1, type=Type.READ, payload=strings("/a/new"))
+    generator = generate.Generator(SEED)
+    noise = [next(generator) for _ in range(60)]
+    noise = [step for step in noise if not step.payload.startswith(strings("/a/new"))]
+    fewest, problem = minimize(setting, noise[:30] + [write] + noise[30:35] + [read])
+    assert fewest == [write, read]
+    assert "defect" in problem
+
+
+def test_the_same_seed_gives_the_same_steps():
+    first, second = generate.Generator(7), generate.Generator(7)
+    other = generate.Generator(8)
+    steps = [next(first) for _ in range(1000)]
+    assert steps == [next(second) for _ in range(1000)]
+    assert steps != [next(other) for _ in range(1000)]
+
+
+def test_a_lost_daemon_is_a_difference():
+    class Killing(Side):
+        def send(self, step):
+            if self._sent == 10:
+                self.daemon.stop()
+            return super().send(step)
+
+    outcome = compare(with_itself(Killing), 100, SEED, shrink=False)
+    assert len(outcome.differences) == 1
+    assert "has ended" in outcome.differences[0]
+
+
+def test_stores_that_differ_unseen_are_found():
+    with Run(with_itself()) as run:
+        run.session.compare_stores()
+        run.session.ours.observer.write("/a/deep/inside", b"x")
+        with pytest.raises(Difference, match="stores differ at /a"):
+            run.session.compare_stores()

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A client: who it is, what it has sent, what it is owed.
+ *
+ * A client sits on a transport, which moves bytes when it can; the client turns
+ * them into requests and its queue of messages into bytes. Input is taken in
+ * bulk into a buffer that all clients share; only what is left over at the end
+ * of a turn is kept with the client, so an idle connection costs little.
+ */
+#ifndef XENSTORED_CLIENT_CLIENT_H
+#define XENSTORED_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "client/message.h"
+#include "state/access.h"
+#include "state/transaction.h"
+#include "state/watch.h"
+#include "world/world.h"
+
+struct core;
+
+/* Bytes that one receive may bring, and the most that is kept of a client's input. */
+#define CLIENT_INPUT_MAX (32u * 1024)
+
+/* Why a client is not served although there is input. */
+enum client_wait {
+	WAIT_NOT,
+	WAIT_RELEASE, /* a request needs what removed nodes still hold */
+	WAIT_CREDIT,  /* write rate limit */
+	WAIT_QUOTA,   /* too much outstanding, or too much memory */
+	WAIT_MEMORY,  /* not even an error could be allocated; tried again soon */
+};
+
+struct client {
+	TAILQ_ENTRY(client) link;     /* all clients */
+	TAILQ_ENTRY(client) runnable; /* those with something to do */
+	TAILQ_ENTRY(client) waiting;  /* those that are held back */
+	uint64_t id;                  /* never used again */
+	struct identity identity;
+	bool is_socket;
+	bool in_run_queue;
+	bool in_waiting;
+	bool broken;    /* the stream failed; to be freed */
+	bool was_reset; /* during its own request: forget what was read behind it */
+	bool input_end; /* nothing more will come */
+	bool ignored;   /* a guest that broke the rules: known, but neither read nor written */
+	bool readable, writable; /* as far as known */
+	enum client_wait wait;
+	uint64_t wait_until; /* ms, for WAIT_CREDIT and WAIT_MEMORY */
+	unsigned int releasing; /* 1 + domid of a RELEASE that is being carried out; 0 = none */
+
+	struct transport *transport;
+	char *input; /* left over from earlier turns */
+	uint32_t input_len, input_room;
+
+	struct message_list output;
+	uint64_t output_bytes; /* of all queued messages */
+
+	struct watch_list watches;
+	LIST_HEAD(, transaction) transactions;
+	uint32_t transaction_count, last_transaction;
+};
+
+TAILQ_HEAD(client_list, client);
+
+/** The account that the client's use is counted on; never NULL while requests are served. */
+static inline struct account *client_account(const struct client *client)
+{
+	return client->identity.domain ? &client->identity.domain->account : NULL;
+}
+
+/** True when quotas and rate limits apply: an unprivileged guest on its ring. */
+static inline bool client_is_limited(const struct client *client)
+{
+	return !client->is_socket && !client->identity.privileged;
+}
+
+/**
+ * A new client on @transport, which it takes over. @domain: whose identity it has.
+ * Returns NULL without memory; the transport is the caller's still.
+ */
+struct client *client_new(struct core *core, struct transport *transport, struct domain *domain,
+			  bool is_socket);
+
+/** Close the connection and forget all that the client holds. */
+void client_free(struct core *core, struct client *client);
+
+/**
+ * Drop watches, transactions, queued output and partial input, as at a new introduction.
+ */
+void client_reset(struct core *core, struct client *client);
+
+/** Stop serving a client that broke the rules; its domain stays introduced. */
+void client_ignore(struct core *core, struct client *client, int error);
+
+/** Drop all watches and transactions (RESET_WATCHES). */
+void client_drop_watches(struct core *core, struct client *client);
+void client_drop_transactions(struct core *core, struct client *client);
+void client_end_transaction(struct core *core, struct client *client, struct transaction *tx);
+
+/** The open transaction with @id, or NULL. */
+struct transaction *client_transaction(const struct client *client, uint32_t id);
+
+/** Queue a message; it is the client's then. Events that are duplicates or too much are dropped. */
+void client_queue(struct core *core, struct client *client, struct message *message);
+
+/** Take a message out of its queue and free it: delivered, expired, or of no use. */
+void client_unqueue(struct core *core, struct message *message);
+
+/** Send as much of the queue as the transport takes. */
+void client_flush(struct core *core, struct client *client);
+
+/** Put a client into the queue of those that have something to do. */
+void client_wake(struct core *core, struct client *client);
+
+/** Take a client out of that queue. */
+void client_unwake(struct core *core, struct client *client);
+
+/**
+ * Serve a client for one turn: receive, handle requests until @budget units of work are used up,
+ * send. Returns true when there is more to do at once. May free the client: then it returns false.
+ */
+bool client_turn(struct core *core, struct client *client, long budget);
+
+#endif

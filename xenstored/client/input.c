@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Input of a client: from bytes to requests, one turn at a time.
+ *
+ * Receiving goes into a buffer that all clients share. What is left in it at
+ * the end of the turn (the start of a message, or requests beyond the turn's
+ * budget) is kept with the client. Bytes that have been received are never
+ * lost: when there is no memory to keep them, a spare buffer is given to the
+ * client, and without a spare nothing is received.
+ */
+#include "client/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+#include "verbs/request.h"
+
+/* How long to wait before trying again when memory ran out. */
+#define MEMORY_RETRY_MS 20
+
+/* The shared buffer during a turn. */
+struct input {
+	char *data;
+	size_t len; /* bytes in it */
+	size_t at;  /* of these are dealt with */
+};
+
+/* Length of the message at the front: 0 when its header is not complete, or is not acceptable. */
+static size_t message_len(const struct input *input, bool *too_long)
+{
+	struct wire_header header;
+
+	*too_long = false;
+	if (input->len - input->at < WIRE_HEADER_SIZE)
+		return 0;
+	memcpy(&header, input->data + input->at, sizeof(header));
+	if (header.len > WIRE_PAYLOAD_MAX) {
+		*too_long = true;
+		return 0;
+	}
+	return WIRE_HEADER_SIZE + header.len;
+}
+
+static bool has_request(const struct input *input)
+{
+	bool too_long;
+	size_t len = message_len(input, &too_long);
+
+	return too_long || (len && input->len - input->at >= len);
+}
+
+/* Bring what was left over to the shared buffer. */
+static void take_over(struct core *core, struct client *client, struct input *input)
+{
+	input->data = core->input;
+	input->len = client->input_len;
+	input->at = 0;
+	if (client->input_len)
+		memcpy(core->input, client->input, client->input_len);
+	client->input_len = 0;
+}
+
+/* Keep what is left. */
+static void leave_over(struct core *core, struct client *client, struct input *input)
+{
+	size_t rest = input->len - input->at;
+
+	if (client->was_reset) {
+		client->was_reset = false;
+		rest = 0;
+	}
+	if (!rest) {
+		free(client->input);
+		client->input = NULL;
+		client->input_room = 0;
+		return;
+	}
+	if (client->input_room < rest) {
+		char *buffer = malloc(rest);
+
+		if (!buffer) {
+			/* A client whose own buffer is too small gets the spare one. */
+			buffer = core->spare;
+			core->spare = NULL;
+		}
+		free(client->input);
+		client->input = buffer;
+		client->input_room = (uint32_t)rest;
+	}
+	memcpy(client->input, input->data + input->at, rest);
+	client->input_len = (uint32_t)rest;
+}
+
+static void wait_for_memory(struct core *core, struct client *client)
+{
+	client->wait = WAIT_MEMORY;
+	client->wait_until = core->now + MEMORY_RETRY_MS;
+}
+
+static void receive(struct core *core, struct client *client, struct input *input)
+{
+	size_t room = CLIENT_INPUT_MAX - input->len;
+	ssize_t got;
+
+	if (!core->spare)
+		core->spare = malloc(CLIENT_INPUT_MAX);
+	if (!core->spare) {
+		wait_for_memory(core, client);
+		return;
+	}
+	got = client->transport->ops->receive(client->transport, input->data + input->len, room);
+	if (got > 0) {
+		input->len += (size_t)got;
+		client->readable = (size_t)got == room;
+		return;
+	}
+	client->readable = false;
+	if (got == -EAGAIN)
+		return;
+	if (!client->is_socket)
+		client_ignore(core, client, TRANSPORT_RINGIDX);
+	else if (got == 0)
+		client->input_end = true;
+	else
+		client->broken = true;
+}
+
+/* Whether a client that was held back may go on; counts the time until it is worth another look. */
+static bool may_go_on(struct core *core, struct client *client)
+{
+	struct domain *domain = client->identity.domain;
+	struct account *account = &domain->account;
+	uint64_t wait;
+
+	switch (client->wait) {
+	case WAIT_RELEASE:
+		if (core_has_releases(core))
+			return false;
+		break;
+	case WAIT_MEMORY:
+		if (core->now < client->wait_until)
+			return false;
+		break;
+	case WAIT_CREDIT:
+	case WAIT_QUOTA:
+	case WAIT_NOT:
+		break;
+	}
+	client->wait = WAIT_NOT;
+	if (!client_is_limited(client))
+		return true;
+	if ((account->limits.hard[QUOTA_OUTSTANDING] &&
+	     account->now[QUOTA_OUTSTANDING] >= account->limits.hard[QUOTA_OUTSTANDING]) ||
+	    account_exceeds(account, QUOTA_MEMORY, account->now[QUOTA_MEMORY])) {
+		client->wait = WAIT_QUOTA;
+		return false;
+	}
+	wait = ratelimit_wait(&core->state.domains.ratelimit, &domain->credit, core->now);
+	if (wait) {
+		client->wait = WAIT_CREDIT;
+		client->wait_until = core->now + wait;
+		return false;
+	}
+	return true;
+}
+
+static void bad_length(struct core *core, struct client *client, const struct input *input)
+{
+	struct wire_header header;
+
+	memcpy(&header, input->data + input->at, sizeof(header));
+	core_log(core, LOG_ERR, "Client tried to feed us %u", header.len);
+	if (client->is_socket)
+		client->broken = true;
+	else
+		client_ignore(core, client, TRANSPORT_PROTO);
+}
+
+/* Handle what is buffered; @budget is decreased. */
+static void handle_requests(struct core *core, struct client *client, struct input *input,
+			    long *budget)
+{
+	while (*budget > 0 && !client->broken && !client->ignored && !client->was_reset) {
+		bool too_long;
+		size_t len = message_len(input, &too_long);
+		int result;
+
+		if (too_long) {
+			bad_length(core, client, input);
+			return;
+		}
+		if (!len || input->len - input->at < len)
+			return;
+		if (!may_go_on(core, client))
+			return;
+		result = request_handle(core, client, input->data + input->at, budget);
+		if (result == REQUEST_NO_MEMORY) {
+			wait_for_memory(core, client);
+			return;
+		}
+		if (result == REQUEST_LATER) {
+			client->wait = WAIT_RELEASE;
+			return;
+		}
+		input->at += len;
+	}
+}
+
+bool client_turn(struct core *core, struct client *client, long budget)
+{
+	struct input input;
+	bool more;
+
+	if (client->ignored) {
+		client->readable = false;
+		return false;
+	}
+	take_over(core, client, &input);
+	if (client->readable && !client->input_end && !has_request(&input))
+		receive(core, client, &input);
+	handle_requests(core, client, &input, &budget);
+	more = client->wait == WAIT_NOT && !client->ignored && !client->was_reset &&
+	       (has_request(&input) || (client->readable && !client->input_end));
+	/* Replies are sent together as long as more requests are at hand. */
+	if (!more || !has_request(&input) || client->output_bytes > CLIENT_INPUT_MAX / 2)
+		client_flush(core, client);
+	if (client->input_end && !has_request(&input) && TAILQ_EMPTY(&client->output))
+		client->broken = true;
+	leave_over(core, client, &input);
+	if (client->wait != WAIT_NOT && !client->in_waiting) {
+		client->in_waiting = true;
+		TAILQ_INSERT_TAIL(&core->waiting, client, waiting);
+	}
+	if ((client->wait == WAIT_CREDIT || client->wait == WAIT_MEMORY) &&
+	    (!core->wake_at || client->wait_until < core->wake_at))
+		core->wake_at = client->wait_until;
+	if (client->broken) {
+		client_free(core, client);
+		return false;
+	}
+	return more;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Table of commands, and those that only pass on to the daemon. */
+#include "control/control.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARGS_MAX 8
+
+void control_print(struct control_text *out, const char *format, ...)
+{
+	size_t room = sizeof(out->text) - out->len;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(out->text + out->len, room, format, args);
+	va_end(args);
+	if (len < 0 || (size_t)len >= room)
+		out->overflow = true;
+	else
+		out->len += (size_t)len;
+}
+
+static bool is(const struct arg *arg, const char *word)
+{
+	return strlen(word) == arg->len && !memcmp(arg->text, word, arg->len);
+}
+
+static int control_log(struct request *request, const struct arg *args, size_t count,
+		       struct control_text *out)
+{
+	const struct control_ops *ops = request->core->control;
+
+	if (count > 1)
+		return EINVAL;
+	if (count)
+		return ops->log_switch(request->core->control_data, args[0].text);
+	control_print(out, "Log switch settings:\n");
+	ops->log_settings(request->core->control_data, out);
+	return 0;
+}
+
+static int control_logfile(struct request *request, const struct arg *args, size_t count,
+			   struct control_text *out)
+{
+	(void)out;
+	if (count != 1)
+		return EINVAL;
+	return request->core->control->logfile(request->core->control_data, args[0].text);
+}
+
+static int control_memreport(struct request *request, const struct arg *args, size_t count,
+			     struct control_text *out)
+{
+	(void)out;
+	if (count > 1)
+		return EINVAL;
+	return request->core->control->memreport(request->core->control_data,
+						 count ? args[0].text : NULL);
+}
+
+static int control_print_text(struct request *request, const struct arg *args, size_t count,
+			      struct control_text *out)
+{
+	(void)out;
+	if (count != 1)
+		return EINVAL;
+	request->core->control->print(request->core->control_data, args[0].text);
+	return 0;
+}
+
+static int control_help(struct request *request, const struct arg *args, size_t count,
+			struct control_text *out);
+
+static const struct control_command commands[] = {
+	{"check", "", control_check},
+	{"log", "[on|off|+<switch>|-<switch>]", control_log},
+	{"logfile", "<file>", control_logfile},
+	{"memreport", "[<file>]", control_memreport},
+	{"print", "<string>", control_print_text},
+	{"quota", "[set <name> <val>|<domid>|max [-r]]", control_quota},
+	{"quota-soft", "[set <name> <val>]", control_quota_soft},
+	{"help", "", control_help},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int control_help(struct request *request, const struct arg *args, size_t count,
+			struct control_text *out)
+{
+	(void)request;
+	(void)args;
+	if (count)
+		return EINVAL;
+	for (size_t i = 0; i < COMMANDS; i++)
+		control_print(out, "%-15s %s\n", commands[i].name, commands[i].parameters);
+	return 0;
+}
+
+int verb_control(struct request *request)
+{
+	struct control_text out = {0};
+	struct arg args[ARGS_MAX];
+	size_t count = args_split(request->payload, request->len, args, ARGS_MAX);
+	char *reply;
+	int error;
+
+	if (!count || !request->core->control)
+		return EINVAL;
+	if (count > ARGS_MAX)
+		count = ARGS_MAX;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (!is(&args[0], commands[i].name))
+			continue;
+		error = commands[i].run(request, args + 1, count - 1, &out);
+		if (error)
+			return error;
+		if (!out.len && !out.overflow)
+			return request_ack(request);
+		if (out.overflow)
+			return E2BIG;
+		reply = request_reply(request, out.len + 1);
+		if (!reply)
+			return ENOMEM;
+		memcpy(reply, out.text, out.len);
+		reply[out.len] = 0;
+		return 0;
+	}
+	return EINVAL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Domains coming and going, as the core sees them.
+ */
+#ifndef XENSTORED_CORE_DOMAINS_H
+#define XENSTORED_CORE_DOMAINS_H
+
+#include "core/core.h"
+
+/**
+ * The record of a domain that a request names, made if there is none yet and the domain exists.
+ * The back-end is asked each time, so that a reused domid is noticed here at the latest.
+ *
+ * Returns 0; ENOENT: there is no such domain; REQUEST_LATER: its predecessor is still being
+ * cleaned away; ENOMEM.
+ */
+int core_know_domain(struct core *core, unsigned int domid, struct domain **domain);
+
+/**
+ * Connect a domain (INTRODUCE, or found at start), or connect it anew.
+ * @port: event channel of the domain, 0 = the one in its ring page
+ * Returns 0, REQUEST_LATER, or an errno value: of the connection, ENOENT, ENOMEM.
+ */
+int core_introduce(struct core *core, unsigned int domid, unsigned int port);
+
+/** Forget a domain: close its client, remove its nodes, tell @releaseDomain. Done in slices. */
+void core_forget_domain(struct core *core, struct domain *domain);
+
+/** Go on with what domains' deaths left to do, for about @work units. */
+void core_bury_some(struct core *core, long work);
+
+/** Tell about shutdowns that could not be told for lack of memory. */
+void core_tell_owed(struct core *core);
+
+#endif

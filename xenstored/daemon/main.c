@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The xenstored daemon: options, process, and the core with its loop.
+ *
+ * The order of the start is such that whoever waits for the daemon never waits
+ * for nothing: the original process ends, and readiness is told, only when the
+ * pid file is locked and the socket listens.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "core/core.h"
+#include "daemon/administration.h"
+#include "daemon/daemonize.h"
+#include "daemon/listener.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/paths.h"
+#include "daemon/pidfile.h"
+#include "daemon/signals.h"
+#include "daemon/sockets.h"
+#include "daemon/trace.h"
+
+struct daemon {
+	struct options options;
+	struct daemonize daemonize;
+	struct pidfile pidfile;
+	struct listener listener;
+	struct signals signals;
+	struct loop_source signal_source;
+	struct notify notify;
+	struct administration administration;
+	struct world world;
+	struct loop loop;
+	struct sockets sockets;
+	struct core *core;
+};
+
+static bool known_quota(void *context, const char *name, bool soft)
+{
+	char full[64];
+	bool is_soft;
+
+	(void)context;
+	snprintf(full, sizeof(full), "%s%s", soft ? "soft-" : "", name);
+	return quota_by_name(full, strlen(full), &is_soft) != QUOTA_COUNT && is_soft == soft;
+}
+
+static uint64_t monotonic_ms(struct world *world)
+{
+	struct timespec now;
+
+	(void)world;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Above all that an earlier daemon on this host can have given out. */
+static uint64_t first_generation(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void parse(struct daemon *daemon, int argc, char **argv)
+{
+	options_init(&daemon->options);
+	daemon->options.known_quota = known_quota;
+	daemon->options.known_trace_switch = trace_switch_known;
+	switch (options_parse(&daemon->options, argc, argv, stderr)) {
+	case OPTIONS_RUN:
+		break;
+	case OPTIONS_HELP:
+		exit(0);
+	case OPTIONS_VERSION:
+		options_version(stdout);
+		exit(0);
+	case OPTIONS_FATAL:
+		fatal("%s", daemon->options.error);
+	default:
+		fatal("out of memory");
+	}
+}
+
+static void open_trace(struct daemon *daemon)
+{
+	struct trace *trace = &daemon->administration.trace;
+	const struct options *options = &daemon->options;
+
+	if (trace_init(trace, XENSTORED_LIBDIR))
+		fatal("out of memory");
+	for (size_t i = 0; i < options->n_trace_switches; i++)
+		trace_switch(trace, options->trace_switches[i]);
+	if (options->trace_file && trace_open(trace, options->trace_file))
+		log_message(LOG_WARNING, "Could not open trace file %s: %s", options->trace_file,
+			    strerror(errno));
+}
+
+static void lock_pid_file(struct daemon *daemon)
+{
+	int result;
+
+	if (!daemon->options.pid_file)
+		return;
+	result = pidfile_open(&daemon->pidfile, daemon->options.pid_file);
+	if (result == PIDFILE_LOCKED)
+		fatal("another xenstored (pid %d) holds %s", (int)daemon->pidfile.holder,
+		      daemon->options.pid_file);
+	if (result)
+		fatal_errno(-result, "pid file %s", daemon->options.pid_file);
+}
+
+static void listen_for_clients(struct daemon *daemon)
+{
+	char path[PATH_SIZE];
+	int result = paths_socket(path, sizeof(path), daemon->options.rundir);
+
+	if (result)
+		fatal_errno(-result, "socket path");
+	if (listener_open(&daemon->listener, path))
+		fatal("%s", daemon->listener.error);
+}
+
+/* As many connections as the system lets us have. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void make_core(struct daemon *daemon)
+{
+	const struct options *options = &daemon->options;
+	struct core_config config;
+
+	core_config_defaults(&config);
+	config.own_domid = options->master_domid >= 0 ? (unsigned int)options->master_domid : 0;
+	config.priv_domid = options->priv_domid >= 0 ? (unsigned int)options->priv_domid
+						     : config.own_domid;
+	config.keep_orphans = options->keep_orphans;
+	config.event_timeout_ms = options->watch_event_timeout * 1000;
+	config.generation = first_generation();
+	if (getrandom(&config.secret, sizeof(config.secret), 0) != sizeof(config.secret))
+		fatal_errno(errno, "random numbers");
+	for (size_t i = 0; i < options->n_quotas; i++) {
+		const struct options_quota *set = &options->quotas[i];
+		bool soft;
+		enum quota quota = quota_by_name(set->name, strlen(set->name), &soft);
+
+		if (set->soft)
+			config.quota.soft[quota] = set->value;
+		else
+			config.quota.hard[quota] = set->value;
+	}
+	daemon->world.log = &daemon->administration.logger;
+	daemon->world.now = monotonic_ms;
+	daemon->world.domstate = domstate_none(config.own_domid);
+	if (!daemon->world.domstate)
+		fatal("out of memory");
+	log_message(LOG_INFO, "domain state: back-end %s", daemon->world.domstate->ops->name);
+	daemon->core = core_new(&daemon->world, &config);
+	if (!daemon->core)
+		fatal("out of memory");
+	administration_attach(&daemon->administration, daemon->core);
+}
+
+static void signal_ready(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = source->data;
+
+	(void)loop;
+	(void)events;
+	if (signals_read(&daemon->signals) > 0)
+		trace_reopen(&daemon->administration.trace);
+}
+
+static void start_loop(struct daemon *daemon)
+{
+	int error = loop_open(&daemon->loop, daemon->core);
+
+	daemon->signal_source.fd = daemon->signals.fd;
+	daemon->signal_source.ready = signal_ready;
+	daemon->signal_source.data = daemon;
+	if (!error)
+		error = loop_add(&daemon->loop, &daemon->signal_source, false);
+	if (!error)
+		error = sockets_open(&daemon->sockets, &daemon->loop, daemon->listener.fd);
+	if (error)
+		fatal_errno(-error, "event loop");
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon = {
+		.daemonize = DAEMONIZE_INIT,
+		.pidfile = PIDFILE_INIT,
+		.listener = LISTENER_INIT,
+		.signals = SIGNALS_INIT,
+	};
+	int error;
+
+	daemonize_standard_fds();
+	parse(&daemon, argc, argv);
+	log_open("xenstored", daemon.options.foreground);
+	if (daemon.options.notes[0])
+		log_message(LOG_NOTICE, "%s", daemon.options.notes);
+	if (daemon.options.live_update)
+		fatal("No state file found");
+	if (!daemon.options.foreground) {
+		error = daemonize_start(&daemon.daemonize);
+		if (error)
+			fatal_errno(-error, "going into the background");
+	}
+	paths_make_directory(paths_rundir(daemon.options.rundir));
+	paths_make_directory(XENSTORED_LIBDIR);
+	administration_init(&daemon.administration);
+	open_trace(&daemon);
+	lock_pid_file(&daemon);
+	listen_for_clients(&daemon);
+	error = signals_open(&daemon.signals);
+	if (error)
+		fatal_errno(-error, "signals");
+	raise_limits();
+	make_core(&daemon);
+	start_loop(&daemon);
+
+	notify_init(&daemon.notify);
+	notify_ready(&daemon.notify, getpid());
+	daemonize_ready(&daemon.daemonize);
+	log_redirect(trace_text, &daemon.administration.trace);
+	error = loop_run(&daemon.loop);
+	fatal_errno(-error, "waiting for events");
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Signals as input of the event loop: a signalfd, and care for what an exec inherits. */
+#include "daemon/signals.h"
+
+#include <errno.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static void hangup_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGHUP);
+}
+
+int signals_open(struct signals *signals)
+{
+	sigset_t hangup;
+
+	hangup_set(&hangup);
+	signals->fd = signalfd(-1, &hangup, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (signals->fd < 0)
+		return -errno;
+	/* Blocked first: between the two steps the default action would end the process. */
+	if (sigprocmask(SIG_BLOCK, &hangup, &signals->mask_before) < 0) {
+		int err = errno;
+
+		close(signals->fd);
+		signals->fd = -1;
+		return -err;
+	}
+	/* Started by nohup or by the exec of a live update it is ignored, i.e. never delivered. */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+void signals_close(struct signals *signals)
+{
+	if (signals->fd < 0)
+		return;
+	/* One that is still pending would be deadly once it is not blocked any more. */
+	while (signals_read(signals) > 0)
+		;
+	close(signals->fd);
+	signals->fd = -1;
+	sigprocmask(SIG_SETMASK, &signals->mask_before, NULL);
+}
+
+int signals_read(struct signals *signals)
+{
+	struct signalfd_siginfo info;
+	int arrived = 0;
+	ssize_t length;
+
+	for (;;) {
+		length = read(signals->fd, &info, sizeof(info));
+		if (length == (ssize_t)sizeof(info))
+			arrived = 1;
+		else if (length >= 0)
+			return arrived;
+		else if (errno == EAGAIN)
+			return arrived;
+		else if (errno != EINTR)
+			return -errno;
+	}
+}
+
+void signals_prepare_exec(struct signals *signals)
+{
+	if (signals->fd < 0)
+		return;
+	signal(SIGHUP, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &signals->mask_before, NULL);
+}
+
+int signals_resume(struct signals *signals)
+{
+	sigset_t hangup;
+
+	if (signals->fd < 0)
+		return 0;
+	hangup_set(&hangup);
+	if (sigprocmask(SIG_BLOCK, &hangup, NULL) < 0)
+		return -errno;
+	signal(SIGHUP, SIG_DFL);
+	return 0;
+}

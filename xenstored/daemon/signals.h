@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signals as input of the event loop.
+ *
+ * SIGHUP asks for the trace log to be reopened. It is blocked and read from a descriptor like any
+ * other input, so no handler ever interrupts the daemon. SIGPIPE is ignored: a client that is gone
+ * is found out by the result of a write. All other signals keep their default action.
+ *
+ * A blocked signal stays blocked through an exec, and a program that does not expect that would
+ * never see it; hence the pair of calls around the exec of a live update.
+ */
+#ifndef XENSTORED_DAEMON_SIGNALS_H
+#define XENSTORED_DAEMON_SIGNALS_H
+
+#include <signal.h>
+
+struct signals {
+	int fd; /* readable when a SIGHUP is there; close-on-exec, non-blocking; -1 = closed */
+	sigset_t mask_before;
+};
+
+#define SIGNALS_INIT                                                                               \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+
+/** Begins to receive. Returns 0 or a negative errno (nothing is changed then). */
+int signals_open(struct signals *signals);
+
+/** Ends it: SIGHUP has its default action again and the former mask. SIGPIPE stays ignored. */
+void signals_close(struct signals *signals);
+
+/**
+ * Takes what has arrived. Returns 1 for a SIGHUP (several between two calls are one), 0 if there
+ * was none, or a negative errno.
+ */
+int signals_read(struct signals *signals);
+
+/**
+ * Before an exec: SIGHUP is ignored and not blocked, which is what the new program finds. One that
+ * arrives before it listens is lost instead of deadly.
+ */
+void signals_prepare_exec(struct signals *signals);
+
+/** After an exec that failed: receive again. Returns 0 or a negative errno. */
+int signals_resume(struct signals *signals);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Non-blocking Unix sockets as transports. */
+#include "daemon/sockets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+/* Connections taken in one turn, so that a crowd at the door does not stop the others. */
+#define ACCEPT_AT_ONCE 16
+
+struct socket_transport {
+	struct transport base;
+	struct loop_source source;
+	struct sockets *sockets;
+	struct client *client;
+};
+
+static ssize_t socket_receive(struct transport *transport, void *data, size_t len)
+{
+	struct socket_transport *socket = (struct socket_transport *)transport;
+	ssize_t got;
+
+	do {
+		got = recv(socket->source.fd, data, len, MSG_DONTWAIT);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+static ssize_t socket_send(struct transport *transport, const void *data, size_t len)
+{
+	struct socket_transport *socket = (struct socket_transport *)transport;
+	ssize_t sent;
+
+	do {
+		sent = send(socket->source.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
+static void socket_fail(struct transport *transport, int error)
+{
+	(void)transport;
+	(void)error;
+}
+
+static void socket_close(struct transport *transport)
+{
+	struct socket_transport *socket = (struct socket_transport *)transport;
+	struct sockets *sockets = socket->sockets;
+
+	loop_remove(sockets->loop, &socket->source);
+	close(socket->source.fd);
+	free(socket);
+	if (sockets->full) {
+		sockets->full = false;
+		loop_enable(sockets->loop, &sockets->source, true);
+	}
+}
+
+static const struct transport_ops socket_ops = {
+	.receive = socket_receive,
+	.send = socket_send,
+	.fail = socket_fail,
+	.close = socket_close,
+};
+
+static void socket_ready(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	struct socket_transport *socket = source->data;
+
+	core_ready(loop->core, socket->client,
+		   events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR),
+		   events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
+}
+
+/* Who connected, for the administrator who asks later. */
+static void log_peer(struct core *core, const struct client *client, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		core_trace(core, LOG_OBJ, "PEER connection %llu pid %d uid %u gid %u",
+			   (unsigned long long)client->id, (int)peer.pid, (unsigned int)peer.uid,
+			   (unsigned int)peer.gid);
+}
+
+/* Returns 0, or a negative errno when the new connection could not be kept. */
+static int add_client(struct sockets *sockets, int fd)
+{
+	struct socket_transport *socket = calloc(1, sizeof(*socket));
+	int error;
+
+	if (!socket) {
+		close(fd);
+		return -ENOMEM;
+	}
+	socket->base.ops = &socket_ops;
+	socket->sockets = sockets;
+	socket->source.fd = fd;
+	socket->source.data = socket;
+	socket->source.ready = socket_ready;
+	error = loop_add(sockets->loop, &socket->source, true);
+	if (error) {
+		close(fd);
+		free(socket);
+		return error;
+	}
+	socket->client = core_accept(sockets->loop->core, &socket->base);
+	if (!socket->client)
+		return -ENOMEM; /* the transport has been closed */
+	log_peer(sockets->loop->core, socket->client, fd);
+	return 0;
+}
+
+static void accept_some(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	struct sockets *sockets = source->data;
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			add_client(sockets, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			/* Look again when somebody leaves, not in a busy loop. */
+			core_log(loop->core, LOG_ERR, "Cannot accept more connections: %d open",
+				 (int)loop->core->client_count);
+			sockets->full = true;
+			loop_enable(loop, source, false);
+		}
+		if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+int sockets_open(struct sockets *sockets, struct loop *loop, int fd)
+{
+	sockets->loop = loop;
+	sockets->full = false;
+	sockets->source.fd = fd;
+	sockets->source.ready = accept_some;
+	sockets->source.data = sockets;
+	return loop_add(loop, &sockets->source, false);
+}

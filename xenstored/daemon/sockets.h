@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Socket clients: accepting them, and the transport that moves their bytes.
+ */
+#ifndef XENSTORED_DAEMON_SOCKETS_H
+#define XENSTORED_DAEMON_SOCKETS_H
+
+#include "client/client.h"
+#include "daemon/loop.h"
+
+/* The listening socket as a source of clients. */
+struct sockets {
+	struct loop_source source;
+	struct loop *loop;
+	bool full; /* out of descriptors: not listening until a client goes */
+	uint64_t refused_reported;
+};
+
+/** Accept clients from the listening descriptor @fd. Returns 0 or a negative errno. */
+int sockets_open(struct sockets *sockets, struct loop *loop, int fd);
+
+#endif
