@@ -77,7 +77,7 @@ static void watch_prepare(struct subject *subject, const struct plan *plan)
 static void block(struct subject *subject, const struct plan *plan, int number, bool write)
 {
 	struct state *state = subject->state;
-	uint64_t cpu = subject_cpu_ns(subject), begin = now_ns();
+	uint64_t cpu = subject_settle(subject), begin = now_ns();
 	size_t done;
 
 	timings_reset(&state->timings);
@@ -90,7 +90,7 @@ static void block(struct subject *subject, const struct plan *plan, int number, 
 			client_read(state->client, NODE, VALUE_SIZE);
 		timings_add(&state->timings, now_ns() - t);
 	}
-	cpu = subject_cpu_ns(subject) - cpu;
+	cpu = subject_settle(subject) - cpu;
 	sample_print(subject, NULL, number, "us", timings_median_us(&state->timings));
 	sample_print(subject, NULL, number, "cpu_us", (double)cpu / 1000.0 / (double)done);
 }

@@ -73,7 +73,7 @@ static bool clients_step(void *context, size_t member, struct client *client,
 static void clients_block(struct subject *subject, const struct plan *plan, int block)
 {
 	struct state *state = subject->state;
-	uint64_t cpu = subject_cpu_ns(subject), ns;
+	uint64_t cpu = subject_settle(subject), ns;
 
 	state->plan = plan;
 	state->done = 0;
@@ -81,7 +81,7 @@ static void clients_block(struct subject *subject, const struct plan *plan, int 
 	state->begin = now_ns();
 	crowd_run(state->crowd, clients_step, state);
 	ns = now_ns() - state->begin;
-	cpu = subject_cpu_ns(subject) - cpu;
+	cpu = subject_settle(subject) - cpu;
 	sample_print(subject, NULL, block, "per_s", (double)state->done * 1e9 / (double)ns);
 	sample_print(subject, NULL, block, "cpu_us", (double)cpu / 1000.0 / (double)state->done);
 }
@@ -97,7 +97,7 @@ static void flight_prepare(struct subject *subject, const struct plan *plan)
 static void flight_block(struct subject *subject, const struct plan *plan, int block)
 {
 	struct state *state = subject->state;
-	uint64_t cpu = subject_cpu_ns(subject), begin = now_ns();
+	uint64_t cpu = subject_settle(subject), begin = now_ns();
 	uint32_t ids[FLIGHT_MAX];
 	struct reply reply;
 	size_t done = 0;
@@ -113,7 +113,7 @@ static void flight_block(struct subject *subject, const struct plan *plan, int b
 		}
 		done += subject->scale;
 	}
-	cpu = subject_cpu_ns(subject) - cpu;
+	cpu = subject_settle(subject) - cpu;
 	sample_print(subject, NULL, block, "cpu_us", (double)cpu / 1000.0 / (double)done);
 }
 

@@ -189,14 +189,14 @@ static bool directories_step(void *context, size_t i, struct client *client,
 static void block(struct subject *subject, const struct plan *plan, int number, crowd_step *step)
 {
 	struct state *state = subject->state;
-	uint64_t cpu = subject_cpu_ns(subject), ns = now_ns();
+	uint64_t cpu = subject_settle(subject), ns = now_ns();
 	size_t done;
 
 	state->limit = plan->ops;
 	state->begun = state->committed = state->refused = 0;
 	crowd_run(state->crowd, step, state);
 	ns = now_ns() - ns;
-	cpu = subject_cpu_ns(subject) - cpu;
+	cpu = subject_settle(subject) - cpu;
 	done = state->committed + state->refused;
 	sample_print(subject, NULL, number, "per_s", (double)done * 1e9 / (double)ns);
 	sample_print(subject, NULL, number, "cpu_us", (double)cpu / 1000.0 / (double)done);

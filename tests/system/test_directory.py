@@ -190,6 +190,20 @@ def test_part_cuts_between_names_exactly(client, lengths):
         assert len(reply.payload) <= 4096
 
 
+def test_part_at_the_edge_of_a_reply(client):
+    """Lists that just fit, just do not fit, and fit but for the byte that marks the end."""
+    sizes = range(4060, 4100)
+    for size in sizes:
+        fill(client, f"/edge/{size}", [f"{n:09d}" for n in range(400)] + ["z" * (size - 4001)])
+    for size in sizes:
+        path = f"/edge/{size}"
+        listing = strings(*[f"{n:09d}" for n in range(400)], "z" * (size - 4001))
+        answer = part(client, path, 0)
+        assert len(answer) <= 4096, size
+        assert answer == expected_part(answer.partition(b"\0")[0], listing, 0), size
+        assert strings(*client.ls_parts(path)) == listing
+
+
 def test_generation_changes_with_value_permissions_and_children_only(client):
     fill(client, "/dir", ["a"])
 

@@ -250,6 +250,8 @@ def wait_for_node(client, path):
     client.watch(path, "wait")
     while not client.exists(path):
         client.wait_event()
+    client.unwatch(path, "wait")
+    client.events.clear()
 
 
 def wait_for_files(daemon, client, count):

@@ -45,6 +45,7 @@ struct client {
 	bool in_waiting;
 	bool broken;    /* the stream failed; to be freed */
 	bool was_reset; /* during its own request: forget what was read behind it */
+	bool ending;    /* the peer has finished: read on until the end, whatever comes */
 	bool input_end; /* nothing more will come */
 	bool ignored;   /* a guest that broke the rules: known, but neither read nor written */
 	bool readable, writable; /* as far as known */

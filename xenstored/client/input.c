@@ -113,7 +113,7 @@ static void receive(struct core *core, struct client *client, struct input *inpu
 	got = client->transport->ops->receive(client->transport, input->data + input->len, room);
 	if (got > 0) {
 		input->len += (size_t)got;
-		client->readable = (size_t)got == room;
+		client->readable = (size_t)got == room || client->ending;
 		return;
 	}
 	client->readable = false;

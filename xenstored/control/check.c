@@ -31,7 +31,7 @@ static int count_nodes(struct core *core, uint64_t *nodes)
 			continue; /* the nameless root is nobody's */
 		if (domain_owner(&state->domains, node->perms))
 			nodes[owner]++;
-		else
+		else if (!domain_owner_lives(&state->domains, node->perms))
 			core_log(core, LOG_ERR, "Node %s owned by unknown domain %u", walk->path,
 				 owner);
 	}

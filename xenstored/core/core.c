@@ -179,8 +179,9 @@ struct client *core_accept(struct core *core, struct transport *transport)
 	return client;
 }
 
-void core_ready(struct core *core, struct client *client, bool readable, bool writable)
+void core_ready(struct core *core, struct client *client, bool readable, bool writable, bool ending)
 {
+	client->ending |= ending;
 	client->readable |= readable;
 	client->writable |= writable;
 	client_wake(core, client);

@@ -85,8 +85,12 @@ void core_config_defaults(struct core_config *config);
  */
 struct client *core_accept(struct core *core, struct transport *transport);
 
-/** The transport of @client may have input, or room for output. */
-void core_ready(struct core *core, struct client *client, bool readable, bool writable);
+/**
+ * The transport of @client may have input, or room for output. @ending: its peer has finished, so
+ * the end of the stream will follow without another call.
+ */
+void core_ready(struct core *core, struct client *client, bool readable, bool writable,
+		bool ending);
 
 /** Something changed with the domains: ask the back-end and act. */
 void core_domains_changed(struct core *core);

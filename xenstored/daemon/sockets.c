@@ -75,7 +75,8 @@ static void socket_ready(struct loop *loop, struct loop_source *source, uint32_t
 
 	core_ready(loop->core, socket->client,
 		   events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR),
-		   events & (EPOLLOUT | EPOLLHUP | EPOLLERR));
+		   events & (EPOLLOUT | EPOLLHUP | EPOLLERR),
+		   events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 }
 
 /* Who connected, for the administrator who asks later. */

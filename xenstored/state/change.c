@@ -101,7 +101,7 @@ static int prepare_create(struct state *state, struct tree *tree, struct change 
 
 	tree_lookup(tree, change->path, change->len, &lookup);
 	own->domain = domain_owner(&state->domains, change->perms);
-	if (lookup.node || !own->domain)
+	if (lookup.node || !domain_owner_lives(&state->domains, change->perms))
 		return EAGAIN;
 	parent->domain = domain_owner(&state->domains, lookup.nearest->perms);
 	own->nodes = lookup.missing;
@@ -118,7 +118,7 @@ static int prepare_create(struct state *state, struct tree *tree, struct change 
 			       (int64_t)(rest - change->path);
 	}
 	own->memory += (int64_t)change->value_len;
-	if (own->domain != parent->domain && reserve_root(change, change->created_len))
+	if (own->domain && own->domain != parent->domain && reserve_root(change, change->created_len))
 		return ENOMEM;
 	if (tree_prepare_create(tree, &change->edit, change->path, change->len, change->value,
 				change->value_len, change->perms))
@@ -135,7 +135,7 @@ static int prepare_perms(struct state *state, struct tree *tree, struct change *
 	int64_t size;
 
 	to->domain = domain_owner(&state->domains, change->perms);
-	if (!node || !to->domain)
+	if (!node || !domain_owner_lives(&state->domains, change->perms))
 		return EAGAIN;
 	from->domain = domain_owner(&state->domains, node->perms);
 	size = (int64_t)(node_size(node) + change->len);
@@ -143,7 +143,7 @@ static int prepare_perms(struct state *state, struct tree *tree, struct change *
 	from->memory = -size;
 	to->nodes = 1;
 	to->memory = size + 8 * ((int64_t)change->perms->count - (int64_t)node->perms->count);
-	if (to->domain != from->domain &&
+	if (to->domain && to->domain != from->domain &&
 	    to->domain != parent_owner(state, tree, change->path, change->len) &&
 	    reserve_root(change, change->len))
 		return ENOMEM;

@@ -88,6 +88,12 @@ static inline struct domain *domain_owner(const struct domains *domains, const s
 	return domain_with_record(domains, perms->entry[0].domid, perms->entry[0].record);
 }
 
+/** True when nodes with permissions @perms may exist: the owner lives, or is everybody. */
+static inline bool domain_owner_lives(const struct domains *domains, const struct perms *perms)
+{
+	return perms->entry[0].record == PERM_RECORD_ANY || domain_owner(domains, perms);
+}
+
 /** A new record for @domid, which has none and is below DOMID_FIRST_RESERVED. NULL: no memory. */
 struct domain *domain_new(struct domains *domains, unsigned int domid);
 

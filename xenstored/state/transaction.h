@@ -38,6 +38,7 @@ struct touch {
 	bool event;      /* a change to tell watches about at the commit */
 	bool below;      /* not a path, but the place of what was removed below the path */
 	struct change *last_write; /* of the node as it is now, so that a new value replaces it */
+	bool told; /* during the commit: its event has been prepared */
 	uint32_t len;
 	char path[];
 };
@@ -56,7 +57,7 @@ struct transaction {
 	struct tree base, branch;
 	struct hash touched;
 	TAILQ_HEAD(, touch) touches;
-	unsigned int touch_count;
+	unsigned int touch_count; /* paths */
 	TAILQ_HEAD(change_list, change) changes;
 	size_t bytes; /* of touches and changes */
 	size_t charged; /* what of transaction_bytes() is on its domain's account */

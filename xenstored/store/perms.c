@@ -87,10 +87,10 @@ int perm_parse(const char *text, size_t len, unsigned int *letter, unsigned int 
 		return EINVAL;
 	}
 	value = strtol(text + 1, &end, 0);
-	if (len < 2 || end != text + len)
+	/* A number that is no domain id is refused: cut to 16 bits it would name somebody else. */
+	if (len < 2 || end != text + len || value < 0 || value > 65535)
 		return EINVAL;
-	/* Upstream cuts the number to the width of a domain id; so "n65536" is domain 0. */
-	*domid = (unsigned int)value & 0xffffu;
+	*domid = (unsigned int)value;
 	return 0;
 }
 

@@ -49,7 +49,7 @@ int verb_set_feature(struct request *request)
 	error = core_know_domain(request->core, domid, &domain);
 	if (error)
 		return error;
-	if (domain->introduced)
+	if (domain->introduced || domain_is_special(&request->core->state.domains, domain))
 		return EBUSY;
 	if (features & ~XS_FEATURES_DEFAULT)
 		return EINVAL;

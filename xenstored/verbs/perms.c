@@ -51,14 +51,6 @@ static int parse_list(struct request *request, const struct arg *args, size_t co
 	return error;
 }
 
-/*
- * The owner must be a living domain. "Any domain" cannot own nodes: nobody's account would pay.
- */
-static bool valid_owner(const struct perm *entry)
-{
-	return entry->record != PERM_RECORD_STALE && entry->record != PERM_RECORD_ANY;
-}
-
 int verb_set_perms(struct request *request)
 {
 	struct client *client = request->client;
@@ -83,7 +75,7 @@ int verb_set_perms(struct request *request)
 	error = parse_list(request, args + 1, count, entry);
 	if (error)
 		return error;
-	if (!valid_owner(&entry[0]))
+	if (entry[0].record == PERM_RECORD_STALE)
 		return ENOENT;
 	error = request_make_path(request, &args[0], true, &path);
 	if (!error)

@@ -109,7 +109,7 @@ int verb_directory_part(struct request *request)
 
 	if (children_seek(lookup.node, offset, &index, &start))
 		used = copy_names(lookup.node, index, (size_t)(offset - start), data,
-				  WIRE_PAYLOAD_MAX - prefix, &end);
+				  WIRE_PAYLOAD_MAX - prefix - 1, &end);
 	out = request_reply(request, prefix + used + (end ? 1 : 0));
 	if (!out)
 		return ENOMEM;

@@ -134,51 +134,21 @@ static const struct perms *perms_at(const struct tree *tree, const char *path, s
 	return node ? node->perms : NULL;
 }
 
-/* Nodes below a removed one: whoever watched them is told, unless they are there again. */
-static int events_below(struct request *request, const struct touch *touch,
-			const struct tree *result)
+/* The event of one node that was touched. What is live still is what the commit replaces. */
+static int event_of(struct request *request, struct touch *touch, const struct tree *result)
 {
-	struct transaction *tx = request->tx;
-	struct node *top = tree_find(&tx->base, touch->path, touch->len);
-	struct watched_node *found;
-	struct path path;
-	size_t count;
-	int error = 0;
-
-	if (!top)
-		return 0;
-	error = event_watched_below(request->core, top, touch->path, touch->len, true, &found,
-				    &count);
-	for (size_t i = 0; !error && i < count; i++) {
-		struct event_sight sight = {.before = found[i].node->perms};
-
-		if (TAILQ_EMPTY(&found[i].watched->watches))
-			continue;
-		event_watched_path(&found[i], &path);
-		/* What was touched itself has its own place in the order. */
-		if (transaction_find(&request->core->state, tx, path.text, path.len) ||
-		    tree_find(result, path.text, path.len))
-			continue;
-		error = event_add(request->core, &request->events, request->client, path.text,
-				  path.len, WATCH_EXACT, &sight);
-	}
-	free(found);
-	return error;
-}
-
-/* The event of one node that was touched. */
-static int event_of(struct request *request, const struct touch *touch, const struct tree *result)
-{
-	struct transaction *tx = request->tx;
 	size_t parent = path_parent_len(touch->path, touch->len);
 	struct event_sight sight = {
-		.before = perms_at(&tx->base, touch->path, touch->len),
+		.before = perms_at(&request->core->state.live, touch->path, touch->len),
 		.now = perms_at(result, touch->path, touch->len),
 	};
 
+	if (touch->told)
+		return 0;
+	touch->told = true;
 	if (!sight.before && !sight.now)
 		return 0; /* created and removed again: nobody ever saw it */
-	if (!touch->event && (sight.now || !tx->removed))
+	if (!touch->event && (sight.now || !request->tx->removed))
 		return 0; /* only looked at, and not removed together with an ancestor */
 	if (sight.now && !path_is_root(touch->path, touch->len))
 		sight.parent = perms_at(result, touch->path[0] == '/' ? touch->path : "/",
@@ -187,10 +157,45 @@ static int event_of(struct request *request, const struct touch *touch, const st
 			 touch->event ? WATCH_SUBTREE : WATCH_EXACT, &sight);
 }
 
+/*
+ * Nodes below a removed one: whoever watched them is told, unless they are there again. Those that
+ * the transaction touched earlier have had their turn; for the others this is their first touch.
+ */
+static int events_below(struct request *request, const struct touch *removal,
+			const struct tree *result)
+{
+	struct node *top = tree_find(&request->core->state.live, removal->path, removal->len);
+	struct watched_node *found;
+	struct path path;
+	size_t count;
+	int error = 0;
+
+	if (!top)
+		return 0;
+	error = event_watched_below(request->core, top, removal->path, removal->len, true, &found,
+				    &count);
+	for (size_t i = 0; !error && i < count; i++) {
+		struct event_sight sight = {.before = found[i].node->perms};
+		struct touch *touch;
+
+		if (TAILQ_EMPTY(&found[i].watched->watches))
+			continue;
+		event_watched_path(&found[i], &path);
+		touch = transaction_find(&request->core->state, request->tx, path.text, path.len);
+		if (touch)
+			error = event_of(request, touch, result);
+		else if (!tree_find(result, path.text, path.len))
+			error = event_add(request->core, &request->events, request->client,
+					  path.text, path.len, WATCH_EXACT, &sight);
+	}
+	free(found);
+	return error;
+}
+
 /* Events of a commit, in the order in which the nodes were first touched. */
 static int commit_events(struct request *request, const struct tree *result)
 {
-	const struct touch *touch;
+	struct touch *touch;
 	int error = 0;
 
 	TAILQ_FOREACH(touch, &request->tx->touches, order) {
