@@ -36,7 +36,7 @@ say = @$(if $(filter 1,$(V)),:,echo '  $(1)  $@')
 CC     ?= gcc
 CFLAGS ?= -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(VARIANT_FLAGS) -Wall -Wextra -Wshadow -Wconversion -Werror \
-	-fno-common -D_GNU_SOURCE -I. -Ixenstored -DXENSTORED_VERSION='"$(VERSION)"'
+	-fno-common -D_GNU_SOURCE -I. -Ixenstored -Itests/unit -DXENSTORED_VERSION='"$(VERSION)"'
 ALL_LDFLAGS := $(LDFLAGS) $(VARIANT_FLAGS)
 
 # Below these directories, test-*.c are programs of their own, everything else belongs to the part.
@@ -50,6 +50,7 @@ DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 
+HARNESS_OBJECTS := $(call objects,tests/unit/harness.c)
 UNIT_DIRS  := $(CORE_DIRS) xenstored/daemon xenstored/control-client tests/unit tests/fuzz
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 
@@ -85,7 +86,9 @@ $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OU
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(OUT)/libharness.a: $(HARNESS_OBJECTS)
+
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka
 

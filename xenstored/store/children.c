@@ -161,7 +161,7 @@ struct node *children_find(const struct node *parent, const char *name, size_t l
 
 	if (parent->by_name) {
 		struct key key = {0, name, len};
-		bool shared;
+		bool shared = false;
 		void **slot = find_slot(parent->by_name, BY_NAME, &key, &shared);
 
 		return slot ? *slot : NULL;

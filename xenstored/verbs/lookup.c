@@ -86,8 +86,9 @@ int request_touch_missing(struct request *request, const struct path *path,
 	}
 	if (error)
 		return error;
-	return request_touch(request, path->text[0] == '/' ? path->text : "/", lookup->nearest_len,
-			     nearest_facets);
+	/* The root is an ancestor of what stands beside the tree, too. */
+	return request_touch(request, lookup->nearest_len == 1 ? "/" : path->text,
+			     lookup->nearest_len, nearest_facets);
 }
 
 int request_lookup(struct request *request, const struct path *path, unsigned int want,
