@@ -45,16 +45,18 @@ CORE_DIRS := xenstored/bytes xenstored/store xenstored/state xenstored/client xe
 sources = $(filter-out $(1)/test-%.c,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-CORE_OBJECTS   := $(call objects,$(foreach d,$(CORE_DIRS),$(call sources,$(d))))
-DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/daemon)))
+CORE_OBJECTS   := $(call objects,$(filter-out domstate/open.c domstate/hypercall.c, \
+	$(foreach d,$(CORE_DIRS),$(call sources,$(d)))))
+DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/daemon)) \
+	$(call sources,xenstored/xen) domstate/open.c domstate/hypercall.c)
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 
-HARNESS_OBJECTS := $(call objects,tests/unit/harness.c)
+HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) xenstored/daemon xenstored/control-client tests/unit tests/fuzz
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 
-PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control
+PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so
 ALL_OBJECTS := $(CORE_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
@@ -79,7 +81,16 @@ $(OUT)/lib%.a:
 
 $(OUT)/xenstored: $(OBJ)/xenstored/daemon/main.o $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenevtchn -lxengnttab -lxencall -ldl
+
+# The only user of a library without a stable interface.
+$(OUT)/domstate-xenctrl.so: domstate/plugin/xenctrl.c
+	@mkdir -p $(OBJ)/domstate/plugin
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -MMD -MP -MF $(OBJ)/domstate/plugin/xenctrl.d -o $@ $< \
+		-lxenctrl
+
+-include $(OBJ)/domstate/plugin/xenctrl.d
 
 $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OUT)/libclient.a \
 		$(OUT)/libdaemon.a $(OUT)/libcore.a
@@ -90,7 +101,7 @@ $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
 $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
 
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)

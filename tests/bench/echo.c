@@ -4,8 +4,9 @@
  *
  * epoll, one read and one write for each wake-up, replies of the right type and size, no
  * store.  A daemon that does nothing but its job cannot be cheaper than this by much, so
- * distances from it are comparable between machines.  Events are never sent, transactions all
- * have the same number, every value is the standard one.
+ * distances from it are comparable between machines.  Transactions all have the same number,
+ * every value is the standard one, and every WRITE is an event for every watch, whatever the
+ * paths: an event costs one write to its connection, which is the floor of a fan-out.
  */
 #define _GNU_SOURCE 1
 #include "echo.h"
@@ -30,7 +31,16 @@ struct peer {
 	unsigned char in[BUFFER];
 };
 
+/* A watch: where to send events, and the whole event. */
+struct watch {
+	struct watch *next;
+	int fd;
+	size_t len;
+	unsigned char event[WIRE_HEADER + WIRE_PAYLOAD];
+};
+
 static unsigned char out[2 * BUFFER];
+static struct watch *watches;
 
 /* Put the reply to one message at the end of out; returns the new end. */
 static size_t answer(const struct wire_header *request, size_t end)
@@ -51,12 +61,12 @@ static size_t answer(const struct wire_header *request, size_t end)
 	return end + WIRE_HEADER + header.len;
 }
 
-static void put_all(int fd, size_t len)
+static void put_all(int fd, const unsigned char *bytes, size_t len)
 {
 	size_t sent = 0;
 
 	while (sent < len) {
-		ssize_t n = send(fd, out + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(fd, bytes + sent, len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0) {
 			sent += (size_t)n;
@@ -71,11 +81,43 @@ static void put_all(int fd, size_t len)
 	}
 }
 
+static struct watch *add_watch(int fd, const struct wire_header *request,
+			       const unsigned char *payload)
+{
+	struct watch *watch = malloc(sizeof(*watch));
+	struct wire_header header = {.type = XS_WATCH_EVENT, .len = request->len};
+
+	if (!watch)
+		fail("out of memory");
+	watch->fd = fd;
+	watch->len = WIRE_HEADER + request->len;
+	memcpy(watch->event, &header, WIRE_HEADER);
+	memcpy(watch->event + WIRE_HEADER, payload, request->len);
+	watch->next = watches;
+	watches = watch;
+	return watch;
+}
+
+static void drop_watches(int fd)
+{
+	for (struct watch **at = &watches; *at;) {
+		struct watch *watch = *at;
+
+		if (watch->fd == fd) {
+			*at = watch->next;
+			free(watch);
+		} else {
+			at = &watch->next;
+		}
+	}
+}
+
 /* One read, all the answers, one write.  False if the connection is finished. */
 static int turn(struct peer *peer)
 {
+	struct watch *fresh = NULL;
 	struct wire_header header;
-	size_t at = 0, end = 0;
+	size_t at = 0, end = 0, events = 0;
 	ssize_t n = recv(peer->fd, peer->in + peer->len, sizeof(peer->in) - peer->len, 0);
 
 	if (n <= 0)
@@ -87,9 +129,12 @@ static int turn(struct peer *peer)
 			return 0;
 		if (peer->len - at < WIRE_HEADER + header.len)
 			break;
+		if (header.type == XS_WATCH)
+			fresh = add_watch(peer->fd, &header, peer->in + at + WIRE_HEADER);
+		events += header.type == XS_WRITE;
 		at += WIRE_HEADER + header.len;
 		if (end + WIRE_HEADER + VALUE_SIZE > sizeof(out)) {
-			put_all(peer->fd, end);
+			put_all(peer->fd, out, end);
 			end = 0;
 		}
 		end = answer(&header, end);
@@ -97,7 +142,13 @@ static int turn(struct peer *peer)
 	if (peer->len > at && at > 0)
 		memmove(peer->in, peer->in + at, peer->len - at);
 	peer->len -= at;
-	put_all(peer->fd, end);
+	put_all(peer->fd, out, end);
+	/* The first event of a watch; one watch at a time is all that the scenarios make. */
+	if (fresh)
+		put_all(peer->fd, fresh->event, fresh->len);
+	for (; events > 0; events--)
+		for (struct watch *watch = watches; watch; watch = watch->next)
+			put_all(watch->fd, watch->event, watch->len);
 	return 1;
 }
 
@@ -146,6 +197,7 @@ void echo_serve(const char *path)
 			if (!peer) {
 				greet(epoll, listener);
 			} else if (!turn(peer)) {
+				drop_watches(peer->fd);
 				close(peer->fd);
 				free(peer);
 			}

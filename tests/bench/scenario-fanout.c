@@ -51,10 +51,11 @@ static void fanout_prepare(struct subject *subject, const struct plan *plan)
 static void fanout_block(struct subject *subject, const struct plan *plan, int block)
 {
 	struct state *state = subject->state;
-	uint64_t begin = now_ns();
+	uint64_t cpu = subject_settle(subject), begin = now_ns();
+	size_t done;
 
 	timings_reset(&state->timings);
-	for (size_t done = 0; plan_more(plan, done, begin); done++) {
+	for (done = 0; plan_more(plan, done, begin); done++) {
 		uint64_t t = now_ns();
 		uint32_t id = client_put_path(state->writer, XS_WRITE, 0, NODE,
 					      value_text(VALUE_SIZE), VALUE_SIZE);
@@ -64,7 +65,9 @@ static void fanout_block(struct subject *subject, const struct plan *plan, int b
 		timings_add(&state->timings, now_ns() - t);
 		client_finish(state->writer, XS_WRITE, id, 0, "OK", 3);
 	}
+	cpu = subject_settle(subject) - cpu;
 	sample_print(subject, NULL, block, "us", timings_median_us(&state->timings));
+	sample_print(subject, NULL, block, "cpu_us", (double)cpu / 1000.0 / (double)done);
 }
 
 const struct scenario fanout_scenarios[] = {

@@ -101,7 +101,6 @@ RUNS = (
         "fanout",
         "fanout",
         (Variant("one", 1000, 100),),
-        programs=STORES,
         blocks=60,
         operations=3,
     ),

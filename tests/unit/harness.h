@@ -81,6 +81,12 @@ void harness_free(struct harness *harness);
 /** Let the core run until it waits for something outside (bounded: fails the test if it never does). */
 void harness_run(struct harness *harness);
 
+/**
+ * The same without telling the core that its clients' transports are ready: what happens is what
+ * time, or one client's doing, brings about for the others.
+ */
+void harness_run_untold(struct harness *harness);
+
 /** A new socket client. */
 struct peer *harness_socket(struct harness *harness);
 
@@ -117,6 +123,13 @@ bool peer_receive(struct peer *peer, struct answer *answer);
 int peer_request(struct peer *peer, uint32_t type, uint32_t tx_id, const void *payload, size_t len,
 		 struct answer *answer);
 
+/**
+ * A request whose payload is @text with each blank standing for a NUL, and one more at the end:
+ * "5 1 105" is an INTRODUCE's. Returns 0, or the errno of an ERROR reply; @answer may be NULL.
+ */
+int peer_ask(struct peer *peer, uint32_t type, uint32_t tx_id, const char *text,
+	     struct answer *answer);
+
 /** Shorthands; paths and tokens are C strings. All return 0 or the errno of the reply. */
 int peer_write(struct peer *peer, uint32_t tx, const char *path, const char *value);
 int peer_read(struct peer *peer, uint32_t tx, const char *path, struct answer *answer);
@@ -140,6 +153,9 @@ const char *peer_event(struct peer *peer);
 
 /** Forget all events that have come in. */
 void peer_forget_events(struct peer *peer);
+
+/** How often @text is in the log. */
+unsigned int harness_log_count(const struct harness *harness, const char *text);
 
 /** Whether the log has a line with @text in it. */
 bool harness_logged(const struct harness *harness, const char *text);

@@ -64,7 +64,8 @@ static int reintroduce(struct core *core, struct domain *domain, unsigned int po
 	return 0;
 }
 
-int core_introduce(struct core *core, unsigned int domid, unsigned int port)
+int core_introduce(struct core *core, unsigned int domid, unsigned int port,
+		   enum introduction how)
 {
 	struct rings *rings = core->world->rings;
 	struct domains *domains = &core->state.domains;
@@ -99,7 +100,10 @@ int core_introduce(struct core *core, unsigned int domid, unsigned int port)
 	domain->client = client;
 	domain->introduced = true;
 	ratelimit_join(&domains->ratelimit, &domain->credit, core->now);
-	rings->reset(rings, transport);
+	if (how == INTRODUCE_REQUEST)
+		rings->reset(rings, transport);
+	else
+		rings->connected(rings, transport);
 	event_batch_queue(core, &events, NULL);
 	client_wake(core, client);
 	return 0;

@@ -16,12 +16,19 @@
  */
 int core_know_domain(struct core *core, unsigned int domid, struct domain **domain);
 
+/* How a domain came to be introduced. */
+enum introduction {
+	INTRODUCE_REQUEST, /* by a toolstack: what is in the ring is thrown away */
+	INTRODUCE_START,   /* found at the start: what is in the ring is waiting for us */
+};
+
 /**
- * Connect a domain (INTRODUCE, or found at start), or connect it anew.
+ * Connect a domain, or connect it anew.
  * @port: event channel of the domain, 0 = the one in its ring page
  * Returns 0, REQUEST_LATER, or an errno value: of the connection, ENOENT, ENOMEM.
  */
-int core_introduce(struct core *core, unsigned int domid, unsigned int port);
+int core_introduce(struct core *core, unsigned int domid, unsigned int port,
+		   enum introduction how);
 
 /** Forget a domain: close its client, remove its nodes, tell @releaseDomain. Done in slices. */
 void core_forget_domain(struct core *core, struct domain *domain);

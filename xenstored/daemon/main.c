@@ -19,6 +19,7 @@
 #include "core/core.h"
 #include "daemon/administration.h"
 #include "daemon/daemonize.h"
+#include "daemon/host.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct notify notify;
 	struct administration administration;
 	struct world world;
+	struct host host;
 	struct loop loop;
 	struct sockets sockets;
 	struct core *core;
@@ -149,9 +151,7 @@ static void make_core(struct daemon *daemon)
 	struct core_config config;
 
 	core_config_defaults(&config);
-	config.own_domid = options->master_domid >= 0 ? (unsigned int)options->master_domid : 0;
-	config.priv_domid = options->priv_domid >= 0 ? (unsigned int)options->priv_domid
-						     : config.own_domid;
+	host_open(&daemon->host, options, &config);
 	config.keep_orphans = options->keep_orphans;
 	config.event_timeout_ms = options->watch_event_timeout * 1000;
 	config.generation = first_generation();
@@ -169,10 +169,7 @@ static void make_core(struct daemon *daemon)
 	}
 	daemon->world.log = &daemon->administration.logger;
 	daemon->world.now = monotonic_ms;
-	daemon->world.domstate = domstate_none(config.own_domid);
-	if (!daemon->world.domstate)
-		fatal("out of memory");
-	log_message(LOG_INFO, "domain state: back-end %s", daemon->world.domstate->ops->name);
+	host_fill_world(&daemon->host, &daemon->world);
 	daemon->core = core_new(&daemon->world, &config);
 	if (!daemon->core)
 		fatal("out of memory");
@@ -202,6 +199,7 @@ static void start_loop(struct daemon *daemon)
 		error = sockets_open(&daemon->sockets, &daemon->loop, daemon->listener.fd);
 	if (error)
 		fatal_errno(-error, "event loop");
+	host_start(&daemon->host, daemon->core, &daemon->loop);
 }
 
 int main(int argc, char **argv)

@@ -82,14 +82,15 @@ static int reserve_root(struct change *change, size_t len)
 
 static int prepare_write(struct state *state, struct tree *tree, struct change *change)
 {
-	struct node *node = tree_find(tree, change->path, change->len);
+	int error = tree_prepare_write(tree, &change->edit, change->path, change->len,
+				       change->value, change->value_len);
+	const struct node *node = change->edit.node;
 
-	if (!node)
-		return EAGAIN;
+	if (error)
+		return error;
 	change->effect[0].domain = domain_owner(&state->domains, node->perms);
 	change->effect[0].memory = (int64_t)change->value_len - node->value_len;
-	return tree_prepare_write(tree, &change->edit, change->path, change->len, change->value,
-				  change->value_len);
+	return 0;
 }
 
 static int prepare_create(struct state *state, struct tree *tree, struct change *change)
@@ -120,7 +121,7 @@ static int prepare_create(struct state *state, struct tree *tree, struct change 
 	own->memory += (int64_t)change->value_len;
 	if (own->domain && own->domain != parent->domain && reserve_root(change, change->created_len))
 		return ENOMEM;
-	if (tree_prepare_create(tree, &change->edit, change->path, change->len, change->value,
+	if (tree_prepare_create(tree, &change->edit, &lookup, change->path, change->len, change->value,
 				change->value_len, change->perms))
 		return ENOMEM;
 	if (change->root)

@@ -17,11 +17,13 @@ static int make_initial_nodes(struct state *state, struct domain *priv)
 	struct perms *perms = perms_get(&state->store.perms, readable, 1);
 	struct perms *release = perms_get(&state->store.perms, readable, 2);
 	struct tree_edit edit;
+	struct lookup lookup;
 	int error = ENOMEM;
 
 	if (perms && release && !tree_init(&state->live, &state->store, perms, release)) {
-		error = tree_prepare_create(&state->live, &edit, deepest, strlen(deepest), NULL, 0,
-					    perms);
+		tree_lookup(&state->live, deepest, strlen(deepest), &lookup);
+		error = tree_prepare_create(&state->live, &edit, &lookup, deepest, strlen(deepest),
+					    NULL, 0, perms);
 		if (!error)
 			tree_apply(&state->live, &edit);
 		else

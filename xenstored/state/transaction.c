@@ -116,10 +116,10 @@ int transaction_touch_below(struct transaction *tx, const char *path, size_t len
 }
 
 int transaction_touch(struct state *state, struct transaction *tx, const char *path, size_t len,
-		      unsigned int facets)
+		      const struct node *node, unsigned int facets)
 {
 	struct touch *touch = transaction_find(state, tx, path, len);
-	bool in_base, in_branch;
+	bool in_base;
 
 	if (!touch)
 		touch = add_touch(state, tx, path, len);
@@ -128,12 +128,12 @@ int transaction_touch(struct state *state, struct transaction *tx, const char *p
 	facets &= ~(unsigned int)(touch->own | touch->depends);
 	if (!facets || tx->lost || (touch->own & FACET_EXISTENCE))
 		return 0;
-	in_base = tree_find(&tx->base, path, len);
-	in_branch = tree_find(&tx->branch, path, len);
 	/* One without the other is the transaction's own doing and depends on nothing. */
-	if (in_base && in_branch)
+	in_base = tx->base.root == tx->branch.root ? node != NULL
+						   : tree_find(&tx->base, path, len) != NULL;
+	if (in_base && node)
 		touch->depends |= (uint8_t)facets;
-	else if (!in_base && !in_branch)
+	else if (!in_base && !node)
 		touch->depends |= FACET_EXISTENCE;
 	return 0;
 }

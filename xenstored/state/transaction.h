@@ -93,10 +93,11 @@ struct touch *transaction_find(const struct state *state, const struct transacti
 
 /**
  * Note that an answer depends on @facets of @path (0: the path was only looked at).
+ * @node: what the branch has at the path, or NULL
  * Facets that the transaction made itself are left out. Returns 0 or ENOMEM.
  */
 int transaction_touch(struct state *state, struct transaction *tx, const char *path, size_t len,
-		      unsigned int facets);
+		      const struct node *node, unsigned int facets);
 
 /**
  * Note that what stands below @path is about to be removed: at the commit its events come at this

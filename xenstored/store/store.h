@@ -22,6 +22,7 @@ struct store {
 	uint64_t generation; /* the last one given to a node */
 	size_t bytes;        /* memory of all nodes and pages, whoever holds them */
 	size_t nodes;        /* number of node objects */
+	unsigned int holders; /* trees and walks; with a single one nothing is shared */
 
 	/* Objects without references whose parts are still to be given back, linked through
 	 * their first words. */

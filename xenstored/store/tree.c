@@ -26,9 +26,11 @@ int tree_init(struct tree *tree, struct store *store, struct perms *perms, struc
 {
 	memset(tree, 0, sizeof(*tree));
 	tree->store = store;
+	store->holders++;
 	tree->root = node_new(store, "", 0, NULL, 0, perms_ref(perms));
 	if (!tree->root) {
 		perms_unref(&store->perms, perms);
+		store->holders--;
 		return ENOMEM;
 	}
 	tree->bytes = node_bytes(tree->root);
@@ -45,12 +47,14 @@ void tree_drop(struct tree *tree)
 {
 	node_unref(tree->store, tree->root);
 	tree->root = NULL;
+	tree->store->holders--;
 }
 
 void tree_branch(struct tree *branch, const struct tree *tree)
 {
 	*branch = *tree;
 	branch->allocated = 0;
+	branch->store->holders++;
 	node_ref(branch->root);
 }
 
@@ -116,17 +120,22 @@ static struct node *replace_by_copy(struct tree *tree, struct node *parent, stru
 }
 
 /*
- * Make all nodes on the way to @path the tree's own. The caller knows that they exist.
- * Returns 0 or ENOMEM; a way that is owned in part has changed nothing for a reader.
+ * Make all nodes on the way to @path the tree's own. Returns 0, ENOMEM, or EAGAIN when the path
+ * does not exist; a way that is owned in part has changed nothing for a reader.
  */
 static int own_path(struct tree *tree, const char *path, size_t len, struct node **parent,
 		    struct node **found)
 {
 	const char *end = path + len, *rest, *name;
 	struct node *node = tree->root;
+	bool alone = tree->store->holders == 1;
 	size_t name_len;
 
-	if (node->refs > 1) {
+	/*
+	 * References that dead pages still hold make nobody see a node. So a tree that is alone
+	 * owns all that it reaches, and need not look.
+	 */
+	if (node->refs > 1 && !alone) {
 		node = node_copy(tree->store, node, 0);
 		if (!node)
 			return ENOMEM;
@@ -139,11 +148,12 @@ static int own_path(struct tree *tree, const char *path, size_t len, struct node
 	for (name = path_first(path, &rest, end, &name_len); name;
 	     name = path_next(&rest, end, &name_len)) {
 		bool shared = false;
-		struct node *child = children_find_shared(node, name, name_len, &shared);
+		struct node *child = alone ? children_find(node, name, name_len)
+					   : children_find_shared(node, name, name_len, &shared);
 
-		if (shared)
-			child = replace_by_copy(tree, node, child, 0);
 		if (!child)
+			return EAGAIN;
+		if (shared && !(child = replace_by_copy(tree, node, child, 0)))
 			return ENOMEM;
 		*parent = node;
 		node = child;
@@ -155,12 +165,15 @@ static int own_path(struct tree *tree, const char *path, size_t len, struct node
 int tree_prepare_write(struct tree *tree, struct tree_edit *edit, const char *path, size_t len,
 		       const void *value, size_t value_len)
 {
+	int error;
+
 	memset(edit, 0, sizeof(*edit));
 	edit->change = TREE_WRITE;
 	edit->value = value;
 	edit->value_len = value_len;
-	if (own_path(tree, path, len, &edit->parent, &edit->node))
-		return ENOMEM;
+	error = own_path(tree, path, len, &edit->parent, &edit->node);
+	if (error)
+		return error;
 	if (!node_has_room(edit->node, value_len)) {
 		/* A larger copy with the same content is as invisible as the rest of preparing. */
 		edit->node = replace_by_copy(tree, edit->parent, edit->node, value_len);
@@ -170,20 +183,19 @@ int tree_prepare_write(struct tree *tree, struct tree_edit *edit, const char *pa
 	return 0;
 }
 
-int tree_prepare_create(struct tree *tree, struct tree_edit *edit, const char *path, size_t len,
-			const void *value, size_t value_len, struct perms *perms)
+int tree_prepare_create(struct tree *tree, struct tree_edit *edit, const struct lookup *lookup,
+			const char *path, size_t len, const void *value, size_t value_len,
+			struct perms *perms)
 {
 	struct node *top = NULL;
-	struct lookup lookup;
 	size_t bytes = tree->bytes;
 	size_t end = len;
 
 	memset(edit, 0, sizeof(*edit));
 	edit->change = TREE_CREATE;
-	tree_lookup(tree, path, len, &lookup);
 
 	/* The new nodes are put together from the last one upwards, apart from the tree. */
-	for (unsigned int i = 0; i < lookup.missing; i++) {
+	for (unsigned int i = 0; i < lookup->missing; i++) {
 		const char *slash = memrchr(path, '/', end);
 		size_t start = slash ? (size_t)(slash - path) + 1 : 0;
 		struct node *node = node_new(tree->store, path + start, end - start,
@@ -208,7 +220,7 @@ int tree_prepare_create(struct tree *tree, struct tree_edit *edit, const char *p
 	edit->fresh = top;
 	edit->fresh_bytes = tree->bytes - bytes;
 	tree->bytes = bytes;
-	if (own_path(tree, path, lookup.nearest_len, &edit->parent, &edit->node) ||
+	if (own_path(tree, path, lookup->nearest_len, &edit->parent, &edit->node) ||
 	    children_prepare_insert(tree, edit->node, top)) {
 		node_unref(tree->store, top);
 		return ENOMEM;

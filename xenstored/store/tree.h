@@ -57,17 +57,19 @@ struct tree_edit {
 	size_t fresh_bytes;
 };
 
-/** Prepare a new value for the existing node at @path. Returns 0 or ENOMEM. */
+/** Prepare a new value for the node at @path. Returns 0, ENOMEM, or EAGAIN: there is none. */
 int tree_prepare_write(struct tree *tree, struct tree_edit *edit, const char *path, size_t len,
 		       const void *value, size_t value_len);
 
 /**
  * Prepare the creation of the missing node at @path and of its missing ancestors.
+ * @lookup: what tree_lookup() says of the path now
  * @perms: permissions of all of them; no reference is taken over
  * Returns 0 or ENOMEM.
  */
-int tree_prepare_create(struct tree *tree, struct tree_edit *edit, const char *path, size_t len,
-			const void *value, size_t value_len, struct perms *perms);
+int tree_prepare_create(struct tree *tree, struct tree_edit *edit, const struct lookup *lookup,
+			const char *path, size_t len, const void *value, size_t value_len,
+			struct perms *perms);
 
 /** Prepare new permissions for the existing node at @path. Returns 0 or ENOMEM. */
 int tree_prepare_perms(struct tree *tree, struct tree_edit *edit, const char *path, size_t len,

@@ -10,6 +10,7 @@ void walk_init(struct walk *walk, struct store *store, struct node *top, const c
 	       size_t len)
 {
 	walk->store = store;
+	store->holders++;
 	walk->top = top;
 	walk->level = NULL;
 	walk->depth = walk->room = 0;
@@ -22,6 +23,7 @@ void walk_deinit(struct walk *walk)
 {
 	node_unref(walk->store, walk->top);
 	free(walk->level);
+	walk->store->holders--;
 	walk->top = NULL;
 	walk->level = NULL;
 }

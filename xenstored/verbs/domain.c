@@ -30,7 +30,7 @@ int verb_introduce(struct request *request)
 	port = args_int(&args[2]);
 	if (port <= 0)
 		return EINVAL;
-	error = core_introduce(request->core, domid, (unsigned int)port);
+	error = core_introduce(request->core, domid, (unsigned int)port, INTRODUCE_REQUEST);
 	return error ? error : request_ack(request);
 }
 

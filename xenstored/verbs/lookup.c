@@ -46,7 +46,8 @@ int request_poison(struct request *request, int error)
 	return error;
 }
 
-int request_touch(struct request *request, const char *path, size_t len, unsigned int facets)
+int request_touch(struct request *request, const char *path, size_t len, const struct node *node,
+		  unsigned int facets)
 {
 	struct client *client = request->client;
 	struct account *account = client_account(client);
@@ -59,7 +60,7 @@ int request_touch(struct request *request, const char *path, size_t len, unsigne
 		core_quota_hit(request->core, client->identity.domain, QUOTA_TRANSACTION_NODES);
 		return request_poison(request, ENOSPC);
 	}
-	if (transaction_touch(&request->core->state, request->tx, path, len, facets))
+	if (transaction_touch(&request->core->state, request->tx, path, len, node, facets))
 		return request_poison(request, ENOMEM);
 	account_seen(account, QUOTA_TRANSACTION_NODES, request->tx->touch_count);
 	return 0;
@@ -78,7 +79,7 @@ int request_touch_missing(struct request *request, const struct path *path,
 	int error = 0;
 
 	while (!error && len > lookup->nearest_len) {
-		error = request_touch(request, path->text, len, facets);
+		error = request_touch(request, path->text, len, NULL, facets);
 		facets = missing_facets;
 		len = path_parent_len(path->text, len);
 		if (!len)
@@ -88,7 +89,7 @@ int request_touch_missing(struct request *request, const struct path *path,
 		return error;
 	/* The root is an ancestor of what stands beside the tree, too. */
 	return request_touch(request, lookup->nearest_len == 1 ? "/" : path->text,
-			     lookup->nearest_len, nearest_facets);
+			     lookup->nearest_len, lookup->nearest, nearest_facets);
 }
 
 int request_lookup(struct request *request, const struct path *path, unsigned int want,
@@ -103,7 +104,7 @@ int request_lookup(struct request *request, const struct path *path, unsigned in
 	tree_lookup(request_view(request), path->text, path->len, lookup);
 	if (request->tx) {
 		if (lookup->node)
-			error = request_touch(request, path->text, path->len,
+			error = request_touch(request, path->text, path->len, lookup->node,
 					      FACET_EXISTENCE | facets | perms);
 		else if (who->privileged)
 			error = request_touch_missing(request, path, lookup, 0, 0);

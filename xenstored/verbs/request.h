@@ -76,8 +76,13 @@ const struct tree *request_view(const struct request *request);
 int request_lookup(struct request *request, const struct path *path, unsigned int want,
 		   unsigned int facets, struct lookup *lookup);
 
-/** Note a dependency of the request's transaction, if it has one. Returns 0, ENOSPC or ENOMEM. */
-int request_touch(struct request *request, const char *path, size_t len, unsigned int facets);
+/**
+ * Note a dependency of the request's transaction, if it has one.
+ * @node: what the transaction has at @path, or NULL
+ * Returns 0, ENOSPC or ENOMEM.
+ */
+int request_touch(struct request *request, const char *path, size_t len, const struct node *node,
+		  unsigned int facets);
 
 /**
  * Note the dependencies of having found @path missing: on its own absence, and on @missing_facets

@@ -151,7 +151,7 @@ static int event_of(struct request *request, struct touch *touch, const struct t
 	if (!touch->event && (sight.now || !request->tx->removed))
 		return 0; /* only looked at, and not removed together with an ancestor */
 	if (sight.now && !path_is_root(touch->path, touch->len))
-		sight.parent = perms_at(result, touch->path[0] == '/' ? touch->path : "/",
+		sight.parent = perms_at(result, parent ? touch->path : "/",
 					parent ? parent : 1);
 	return event_add(request->core, &request->events, request->client, touch->path, touch->len,
 			 touch->event ? WATCH_SUBTREE : WATCH_EXACT, &sight);

@@ -200,7 +200,7 @@ int verb_rm(struct request *request)
 		return error;
 	if (path_is_root(path.text, path.len))
 		return EINVAL;
-	error = request_touch(request, path.text, path_parent_len(path.text, path.len), 0);
+	error = request_touch(request, path.text, path_parent_len(path.text, path.len), NULL, 0);
 	if (!error && request->tx && !request->tx->lost &&
 	    transaction_touch_below(request->tx, path.text, path.len))
 		error = request_poison(request, ENOMEM);

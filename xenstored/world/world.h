@@ -68,6 +68,8 @@ struct rings {
 	int (*rebind)(struct rings *rings, struct transport *transport, unsigned int port);
 	/* Empty both directions and answer a reconnection request. */
 	void (*reset)(struct rings *rings, struct transport *transport);
+	/* Answer a reconnection request, keeping what is in the ring. */
+	void (*connected)(struct rings *rings, struct transport *transport);
 };
 
 struct world {

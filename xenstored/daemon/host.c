@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Start-up against a hypervisor (spec: rings-and-domains.md sections 3 and 4). */
+#include "daemon/host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/domains.h"
+#include "daemon/log.h"
+#include "domstate/open.h"
+
+#define VIRQ_DOM_EXC 3
+
+static void domains_changed(struct evtchn_listener *listener)
+{
+	struct host *host = (struct host *)(void *)((char *)listener - offsetof(struct host, virq));
+
+	core_domains_changed(host->core);
+}
+
+static void open_rings(struct host *host, unsigned int own_domid)
+{
+	int result = evtchn_open(&host->evtchn);
+
+	if (result)
+		fatal_errno(-result, "event channel device");
+	result = xen_rings_open(&host->rings, &host->evtchn, own_domid);
+	if (result)
+		fatal_errno(-result, "grant device");
+	host->virq.fired = domains_changed;
+	result = evtchn_bind_virq(&host->evtchn, VIRQ_DOM_EXC, &host->virq);
+	if (result < 0)
+		fatal_errno(-result, "binding VIRQ_DOM_EXC");
+	host->virq_port = (uint32_t)result;
+	host->has_rings = true;
+}
+
+void host_open(struct host *host, const struct options *options, struct core_config *config)
+{
+	const char *name = options_domstate_name(options->domstate);
+	char why[512] = "";
+	int error;
+
+	memset(host, 0, sizeof(*host));
+	config->own_domid = options->master_domid >= 0 ? (unsigned int)options->master_domid : 0;
+	config->priv_domid = options->priv_domid >= 0 ? (unsigned int)options->priv_domid
+						      : config->own_domid;
+	error = domstate_open(name, config->own_domid, &host->domstate, why, sizeof(why));
+	if (error)
+		fatal("domain state: %s", why);
+	log_message(LOG_NOTICE, "domain state: back-end %s", why);
+	if (!strcmp(host->domstate->ops->name, "none")) {
+		/* A host that runs Xen must not be left with a store that ignores its domains. */
+		if (options->domstate == OPTIONS_DOMSTATE_AUTO &&
+		    !access("/proc/xen/capabilities", F_OK))
+			fatal("no domain state on a Xen host (--domstate=none serves sockets only)");
+		return;
+	}
+	if (!host->domstate->ops->exact)
+		log_message(LOG_NOTICE,
+			    "domain state: a domid that is reused at once may go unnoticed");
+	open_rings(host, config->own_domid);
+}
+
+void host_fill_world(struct host *host, struct world *world)
+{
+	world->domstate = host->domstate;
+	world->rings = host->has_rings ? &host->rings.rings : NULL;
+}
+
+/* The domains that exist, as a bitmap in order of their ids. */
+static void introduce_all(struct host *host)
+{
+	struct core *core = host->core;
+	unsigned int own = core->config.own_domid;
+	unsigned char *exists = calloc(DOMID_FIRST_RESERVED, 1);
+	struct domain_state state;
+	unsigned int introduced = 0;
+	int port = xen_rings_own_port();
+	int error;
+
+	if (!exists)
+		fatal("out of memory");
+	while (!domstate_changed(host->domstate, &state))
+		if (state.domid < DOMID_FIRST_RESERVED)
+			exists[state.domid] = (state.state & DOMSTATE_EXIST) &&
+					      !(state.state & DOMSTATE_DEAD);
+	if (port < 0)
+		fatal_errno(-port, "port of the own domain's ring");
+	error = core_introduce(core, own, (unsigned int)port, INTRODUCE_START);
+	if (error)
+		fatal_errno(error, "could not initialize dom%u", own);
+	for (unsigned int domid = 0; domid < DOMID_FIRST_RESERVED; domid++) {
+		if (!exists[domid] || domid == own)
+			continue;
+		/* Without a port in its ring page a domain waits for the toolstack's INTRODUCE. */
+		error = core_introduce(core, domid, 0, INTRODUCE_START);
+		if (!error)
+			introduced++;
+		else
+			log_message(LOG_INFO, "domain %u is not introduced yet: %s", domid,
+				    strerror(error < 0 ? EAGAIN : error));
+	}
+	if (introduced)
+		log_message(LOG_NOTICE, "introduced %u domains that were there at the start",
+			    introduced);
+	free(exists);
+}
+
+void host_start(struct host *host, struct core *core, struct loop *loop)
+{
+	int error;
+
+	host->core = core;
+	if (!host->has_rings)
+		return;
+	host->rings.core = core;
+	error = evtchn_start(&host->evtchn, loop);
+	if (error)
+		fatal_errno(-error, "event channel device");
+	introduce_all(host);
+}

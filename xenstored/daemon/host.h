@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host as the daemon uses it: domain state, event channels, rings, and the
+ * introduction of those domains that are there when it starts.
+ */
+#ifndef XENSTORED_DAEMON_HOST_H
+#define XENSTORED_DAEMON_HOST_H
+
+#include "core/core.h"
+#include "daemon/loop.h"
+#include "daemon/options.h"
+#include "xen/evtchn.h"
+#include "xen/xen-rings.h"
+
+struct host {
+	struct domstate *domstate;
+	bool has_rings;
+	struct evtchn evtchn;
+	struct xen_rings rings;
+	struct evtchn_listener virq;
+	uint32_t virq_port;
+	struct core *core;
+};
+
+/**
+ * Open what there is, and say in the log what it is. Fills the domain ids of @config, as far as
+ * the options leave them open. A failure is fatal for the process.
+ */
+void host_open(struct host *host, const struct options *options, struct core_config *config);
+
+/** Complete @world with what the host offers. */
+void host_fill_world(struct host *host, struct world *world);
+
+/** The core is there: deliver events to it, and introduce the domains that exist. */
+void host_start(struct host *host, struct core *core, struct loop *loop);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The event channel device of Linux. */
+#include <xenevtchn.h>
+
+#include "xen/evtchn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+/* More than this are never handed out (the FIFO ABI's limit). */
+#define PORTS_MAX (1u << 17)
+
+/* Events taken in one turn. */
+#define EVENTS_AT_ONCE 64
+
+int evtchn_open(struct evtchn *evtchn)
+{
+	int flags;
+
+	memset(evtchn, 0, sizeof(*evtchn));
+	evtchn->handle = xenevtchn_open(NULL, 0);
+	if (!evtchn->handle)
+		return -errno;
+	evtchn->source.fd = xenevtchn_fd(evtchn->handle);
+	flags = fcntl(evtchn->source.fd, F_GETFL);
+	if (flags < 0 || fcntl(evtchn->source.fd, F_SETFL, flags | O_NONBLOCK))
+		return -errno;
+	return 0;
+}
+
+void evtchn_close(struct evtchn *evtchn)
+{
+	if (evtchn->handle)
+		xenevtchn_close(evtchn->handle);
+	free(evtchn->by_port);
+	memset(evtchn, 0, sizeof(*evtchn));
+}
+
+/* Room for @port in the table. */
+static int grow(struct evtchn *evtchn, uint32_t port)
+{
+	uint32_t size = evtchn->ports ? evtchn->ports : 64;
+	struct evtchn_listener **table;
+
+	if (port >= PORTS_MAX)
+		return -EINVAL;
+	while (size <= port)
+		size *= 2;
+	if (size == evtchn->ports)
+		return 0;
+	table = realloc(evtchn->by_port, size * sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	memset(table + evtchn->ports, 0, (size - evtchn->ports) * sizeof(*table));
+	evtchn->by_port = table;
+	evtchn->ports = size;
+	return 0;
+}
+
+static int listen_on(struct evtchn *evtchn, int port, struct evtchn_listener *listener)
+{
+	int error;
+
+	if (port < 0)
+		return errno ? -errno : -EIO;
+	error = grow(evtchn, (uint32_t)port);
+	if (error) {
+		xenevtchn_unbind(evtchn->handle, (evtchn_port_t)port);
+		return error;
+	}
+	evtchn->by_port[port] = listener;
+	return port;
+}
+
+int evtchn_bind(struct evtchn *evtchn, unsigned int domid, uint32_t remote_port,
+		struct evtchn_listener *listener)
+{
+	errno = 0;
+	return listen_on(evtchn, xenevtchn_bind_interdomain(evtchn->handle, domid, remote_port),
+			 listener);
+}
+
+int evtchn_bind_virq(struct evtchn *evtchn, unsigned int virq, struct evtchn_listener *listener)
+{
+	errno = 0;
+	return listen_on(evtchn, xenevtchn_bind_virq(evtchn->handle, virq), listener);
+}
+
+void evtchn_unbind(struct evtchn *evtchn, uint32_t port)
+{
+	if (!port || port >= evtchn->ports)
+		return;
+	evtchn->by_port[port] = NULL;
+	xenevtchn_unbind(evtchn->handle, port);
+}
+
+void evtchn_notify(struct evtchn *evtchn, uint32_t port)
+{
+	if (port)
+		xenevtchn_notify(evtchn->handle, port);
+}
+
+static void deliver(struct loop *loop, struct loop_source *source, uint32_t events)
+{
+	struct evtchn *evtchn = source->data;
+	evtchn_port_t port[EVENTS_AT_ONCE];
+	ssize_t got = read(source->fd, port, sizeof(port));
+	size_t count = got > 0 ? (size_t)got / sizeof(*port) : 0;
+
+	(void)events;
+	if (got < 0 && errno != EAGAIN && errno != EINTR) {
+		core_log(loop->core, LOG_CRIT, "event channel device: %s", strerror(errno));
+		loop_enable(loop, source, false);
+		return;
+	}
+	/* Given back before the rings are looked at: what comes in now is a new event. */
+	if (count && write(source->fd, port, count * sizeof(*port)) < 0)
+		core_log(loop->core, LOG_ERR, "event channel device: %s", strerror(errno));
+	for (size_t i = 0; i < count; i++)
+		if (port[i] < evtchn->ports && evtchn->by_port[port[i]])
+			evtchn->by_port[port[i]]->fired(evtchn->by_port[port[i]]);
+}
+
+int evtchn_start(struct evtchn *evtchn, struct loop *loop)
+{
+	evtchn->source.ready = deliver;
+	evtchn->source.data = evtchn;
+	return loop_add(loop, &evtchn->source, false);
+}

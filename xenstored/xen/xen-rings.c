@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mapping, binding, and the transport of a ring. */
+#include <xengnttab.h>
+
+#include "xen/xen-rings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+#define GRANT_XENSTORE 1u
+#define PAGE_BYTES     4096u
+
+struct xen_ring {
+	struct ring ring; /* first */
+	struct evtchn_listener listener;
+	struct xen_rings *rings;
+	struct client **slot;
+	unsigned int domid;
+	uint32_t port; /* local, 0 = none */
+	bool own;      /* the own domain's page, mapped from the kernel */
+};
+
+static struct xen_ring *of_transport(struct transport *transport)
+{
+	return (struct xen_ring *)(void *)transport;
+}
+
+static struct xen_rings *of_rings(struct rings *rings)
+{
+	return (struct xen_rings *)(void *)rings;
+}
+
+static void notify(struct ring *ring)
+{
+	struct xen_ring *xen = (struct xen_ring *)(void *)ring;
+
+	evtchn_notify(xen->rings->evtchn, xen->port);
+}
+
+static ssize_t receive(struct transport *transport, void *data, size_t len)
+{
+	return ring_receive(&of_transport(transport)->ring, data, len);
+}
+
+static ssize_t send_bytes(struct transport *transport, const void *data, size_t len)
+{
+	return ring_send(&of_transport(transport)->ring, data, len);
+}
+
+static void fail(struct transport *transport, int error)
+{
+	struct xen_ring *xen = of_transport(transport);
+	const struct domain *domain = domain_find(&xen->rings->core->state.domains, xen->domid);
+
+	/* Only a guest that was offered the word may be told by it. */
+	if (domain && (domain->features & XS_FEATURE_ERROR))
+		ring_fail(&xen->ring, (uint32_t)error);
+}
+
+static void unmap(struct xen_ring *xen)
+{
+	void *page = (void *)(uintptr_t)xen->ring.page;
+
+	if (!page)
+		return;
+	if (xen->own)
+		munmap(page, PAGE_BYTES);
+	else
+		xengnttab_unmap(xen->rings->gnttab, page, 1);
+}
+
+static void close_ring(struct transport *transport)
+{
+	struct xen_ring *xen = of_transport(transport);
+
+	evtchn_unbind(xen->rings->evtchn, xen->port);
+	unmap(xen);
+	free(xen);
+}
+
+static const struct transport_ops ring_ops = {
+	.receive = receive,
+	.send = send_bytes,
+	.fail = fail,
+	.close = close_ring,
+};
+
+/* The guest has done something: look at both directions. */
+static void fired(struct evtchn_listener *listener)
+{
+	struct xen_ring *xen = (struct xen_ring *)(void *)((char *)listener -
+							   offsetof(struct xen_ring, listener));
+	const struct domain *domain = domain_find(&xen->rings->core->state.domains, xen->domid);
+
+	if (domain && domain->client)
+		core_ready(xen->rings->core, domain->client, true, true, false);
+}
+
+int xen_rings_own_port(void)
+{
+	char text[16];
+	int fd = open("/proc/xen/xsd_port", O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+	char *end;
+	unsigned long port;
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -EIO;
+	text[len] = 0;
+	port = strtoul(text, &end, 0);
+	return end == text || port > INT32_MAX ? -EINVAL : (int)port;
+}
+
+static volatile struct ring_page *map_own(void)
+{
+	int fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
+	void *page;
+
+	if (fd < 0)
+		return NULL;
+	page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return page == MAP_FAILED ? NULL : page;
+}
+
+static int map(struct xen_ring *xen)
+{
+	errno = 0;
+	if (xen->own)
+		xen->ring.page = map_own();
+	else
+		xen->ring.page = xengnttab_map_grant_ref(xen->rings->gnttab, xen->domid,
+							 GRANT_XENSTORE, PROT_READ | PROT_WRITE);
+	if (xen->ring.page)
+		return 0;
+	return errno ? -errno : -EINVAL;
+}
+
+static int connect_ring(struct rings *base, unsigned int domid, unsigned int port,
+			unsigned int features, struct transport **out)
+{
+	struct xen_rings *rings = of_rings(base);
+	struct xen_ring *xen = calloc(1, sizeof(*xen));
+	uint32_t stated;
+	int result;
+
+	if (!xen)
+		return -ENOMEM;
+	xen->rings = rings;
+	xen->domid = domid;
+	xen->own = domid == rings->own_domid;
+	xen->ring.transport.ops = &ring_ops;
+	xen->ring.notify = notify;
+	xen->listener.fired = fired;
+	result = map(xen);
+	if (result) {
+		free(xen);
+		return result;
+	}
+	ring_attach(&xen->ring, xen->ring.page);
+	/* A domain that the hypervisor set up says in its page which port it listens on. */
+	stated = __atomic_load_n(&xen->ring.page->evtchn_port, __ATOMIC_SEQ_CST);
+	if (stated)
+		port = stated;
+	result = port ? evtchn_bind(rings->evtchn, domid, port, &xen->listener) : -EINVAL;
+	if (result < 0) {
+		unmap(xen);
+		free(xen);
+		return result;
+	}
+	xen->port = (uint32_t)result;
+	__atomic_store_n(&xen->ring.page->server_features, features, __ATOMIC_SEQ_CST);
+	*out = &xen->ring.transport;
+	return 0;
+}
+
+static int rebind(struct rings *base, struct transport *transport, unsigned int port)
+{
+	struct xen_ring *xen = of_transport(transport);
+	struct xen_rings *rings = of_rings(base);
+	int result = evtchn_bind(rings->evtchn, xen->domid, port, &xen->listener);
+
+	/*
+	 * The same port again is bound to us already, which makes binding it anew impossible
+	 * until the old end is closed.
+	 */
+	if (result < 0 && xen->port) {
+		evtchn_unbind(rings->evtchn, xen->port);
+		xen->port = 0;
+		result = evtchn_bind(rings->evtchn, xen->domid, port, &xen->listener);
+	}
+	if (result < 0)
+		return result;
+	if (xen->port)
+		evtchn_unbind(rings->evtchn, xen->port);
+	xen->port = (uint32_t)result;
+	return 0;
+}
+
+static void reset(struct rings *base, struct transport *transport)
+{
+	(void)base;
+	ring_reset(&of_transport(transport)->ring);
+}
+
+static void connected(struct rings *base, struct transport *transport)
+{
+	(void)base;
+	ring_connected(&of_transport(transport)->ring);
+}
+
+int xen_rings_open(struct xen_rings *rings, struct evtchn *evtchn, unsigned int own_domid)
+{
+	memset(rings, 0, sizeof(*rings));
+	rings->evtchn = evtchn;
+	rings->own_domid = own_domid;
+	rings->rings.connect = connect_ring;
+	rings->rings.rebind = rebind;
+	rings->rings.reset = reset;
+	rings->rings.connected = connected;
+	rings->gnttab = xengnttab_open(NULL, 0);
+	if (!rings->gnttab)
+		return -errno;
+	xengnttab_set_max_grants(rings->gnttab, DOMID_FIRST_RESERVED);
+	return 0;
+}
+
+void xen_rings_close(struct xen_rings *rings)
+{
+	if (rings->gnttab)
+		xengnttab_close(rings->gnttab);
+	rings->gnttab = NULL;
+}
