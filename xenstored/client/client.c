@@ -70,6 +70,7 @@ void client_reset(struct core *core, struct client *client)
 	forget_input(client);
 	client->was_reset = true;
 	client->ignored = false;
+	client->releasing = 0;
 	client->wait = WAIT_NOT;
 	client->readable = client->writable = true;
 }

@@ -217,6 +217,8 @@ bool client_turn(struct core *core, struct client *client, long budget)
 		client->readable = false;
 		return false;
 	}
+	/* A reset since the last turn has thrown away what there was; what comes now is new. */
+	client->was_reset = false;
 	take_over(core, client, &input);
 	if (client->readable && !client->input_end && !has_request(&input))
 		receive(core, client, &input);

@@ -61,6 +61,7 @@ struct core {
 	uint64_t wake_at; /* when to look at the waiting clients again; 0 = no fixed time */
 	bool recheck;     /* something happened that may let waiting clients go on */
 	bool owed;        /* some domain's shutdown could not be told for lack of memory */
+	bool owed_bare;   /* of these, the bare @releaseDomain */
 	char *input;      /* shared receive buffer, CLIENT_INPUT_MAX bytes */
 	char *spare;      /* another one, for a client whose rest cannot be stored; may be NULL */
 	char *output;     /* shared send buffer, CLIENT_INPUT_MAX bytes */

@@ -178,29 +178,28 @@ static int clear_node(struct core *core, const char *path, size_t len, struct no
 static int search_some(struct core *core, struct domain *domain, long *work)
 {
 	struct state *state = &core->state;
+	struct walk *walk = domain->search;
 	struct node *seen, *live;
+	int error = 0;
 
-	while (*work > 0) {
-		int error = walk_next(domain->search, &seen);
-
-		if (error)
-			return error;
-		if (!seen) {
-			walk_deinit(domain->search);
-			free(domain->search);
-			domain->search = NULL;
-			return 0;
+	/* The walk goes on only from a node that is dealt with, so that none is passed over. */
+	while (!error && *work > 0) {
+		live = tree_find(&state->live, walk->path, walk->path_len);
+		if (live && domain_owner(&state->domains, live->perms) == domain) {
+			error = clear_node(core, walk->path, walk->path_len, live);
+			*work -= 4;
 		}
+		if (!error)
+			error = walk_next(walk, &seen);
 		(*work)--;
-		live = tree_find(&state->live, domain->search->path, domain->search->path_len);
-		if (!live || domain_owner(&state->domains, live->perms) != domain)
-			continue;
-		error = clear_node(core, domain->search->path, domain->search->path_len, live);
-		if (error)
-			return error;
-		*work -= 4;
+		if (!error && !seen) {
+			walk_deinit(walk);
+			free(walk);
+			domain->search = NULL;
+			break;
+		}
 	}
-	return 0;
+	return error;
 }
 
 static int start_search(struct core *core, struct domain *domain, struct node *node,
@@ -295,7 +294,8 @@ static void tell_bare(struct core *core)
 	struct event_batch events;
 
 	event_batch_init(&events);
-	if (event_add_special(core, &events, "@releaseDomain", true, false, 0))
+	core->owed_bare = event_add_special(core, &events, "@releaseDomain", true, false, 0);
+	if (core->owed_bare)
 		core->owed = true;
 	else
 		event_batch_queue(core, &events, NULL);
@@ -340,11 +340,11 @@ void core_domains_changed(struct core *core)
 void core_tell_owed(struct core *core)
 {
 	struct domain *domain;
-	bool bare = false;
+	bool bare = core->owed_bare;
 
 	core->owed = false;
 	TAILQ_FOREACH(domain, &core->state.domains.list, link)
-		if (domain->shutdown_owed && tell_shutdown(core, domain))
+		if (domain->shutdown_owed && !domain->dying && tell_shutdown(core, domain))
 			bare = true;
 	if (bare)
 		tell_bare(core);

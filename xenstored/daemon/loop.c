@@ -30,8 +30,17 @@ int loop_add(struct loop *loop, struct loop_source *source, bool edge)
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
 
 	if (edge)
-		event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+		event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) ? -errno : 0;
+}
+
+void loop_want_output(struct loop *loop, struct loop_source *source, bool want)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = source};
+
+	if (want)
+		event.events |= EPOLLOUT;
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event);
 }
 
 void loop_remove(struct loop *loop, struct loop_source *source)

@@ -32,8 +32,11 @@ struct loop {
 int loop_open(struct loop *loop, struct core *core);
 void loop_close(struct loop *loop);
 
-/** Watch a descriptor; @edge: tell about changes only. Returns 0 or a negative errno. */
+/** Watch a descriptor for input; @edge: tell about changes only. Returns 0 or a negative errno. */
 int loop_add(struct loop *loop, struct loop_source *source, bool edge);
+
+/** Tell about room for output as well, or not any more. For a source that was added with @edge. */
+void loop_want_output(struct loop *loop, struct loop_source *source, bool want);
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 /** Switch a level-triggered source off or on. */

@@ -18,6 +18,7 @@ struct socket_transport {
 	struct loop_source source;
 	struct sockets *sockets;
 	struct client *client;
+	bool wants_output; /* the peer does not take what we have: tell when it does */
 };
 
 static ssize_t socket_receive(struct transport *transport, void *data, size_t len)
@@ -39,7 +40,14 @@ static ssize_t socket_send(struct transport *transport, const void *data, size_t
 	do {
 		sent = send(socket->source.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : sent;
+	if (sent < 0)
+		sent = -errno;
+	/* Room for output is of interest only where there was none: most peers read at once. */
+	if ((sent == -EAGAIN || (sent >= 0 && (size_t)sent < len)) && !socket->wants_output) {
+		socket->wants_output = true;
+		loop_want_output(socket->sockets->loop, &socket->source, true);
+	}
+	return sent;
 }
 
 static void socket_fail(struct transport *transport, int error)
@@ -73,6 +81,10 @@ static void socket_ready(struct loop *loop, struct loop_source *source, uint32_t
 {
 	struct socket_transport *socket = source->data;
 
+	if ((events & EPOLLOUT) && socket->wants_output) {
+		socket->wants_output = false;
+		loop_want_output(loop, source, false);
+	}
 	core_ready(loop->core, socket->client,
 		   events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR),
 		   events & (EPOLLOUT | EPOLLHUP | EPOLLERR),

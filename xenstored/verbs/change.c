@@ -67,13 +67,10 @@ static int change_live(struct request *request, struct change *change)
 			return error;
 	}
 	error = change_prepare(state, &state->live, change);
-	if (error) {
-		change_deinit(state, change);
+	if (error)
 		return error;
-	}
 	change_make(state, &state->live, change);
 	change_settle(state, change);
-	change_deinit(state, change);
 	charge_credit(request, change->kind);
 	for (int i = 0; i < 2; i++)
 		if (change->effect[i].domain)
@@ -90,6 +87,7 @@ int request_change(struct request *request, enum tree_change kind, const struct 
 	if (!request->tx) {
 		change_init(&change, kind, path->text, path->len, value, value_len, perms);
 		error = change_live(request, &change);
+		change_deinit(&request->core->state, &change);
 		return error == EAGAIN ? EIO : error;
 	}
 	kept = change_new(kind, path->text, path->len, value, value_len, perms);

@@ -25,6 +25,11 @@ static int resolve(struct request *request, unsigned int letter, unsigned int do
 		*entry = perm_make(domid, letter, PERM_RECORD_ANY);
 		return 0;
 	}
+	if (domid == request->client->identity.domid) {
+		/* It speaks for the life that sent it, even if that has ended meanwhile. */
+		*entry = domain_perm(request->client->identity.domain, letter);
+		return 0;
+	}
 	error = core_know_domain(request->core, domid, &domain);
 	if (error == ENOENT) {
 		*entry = perm_make(domid, letter, PERM_RECORD_STALE);
