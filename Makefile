@@ -58,6 +58,7 @@ UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/t
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so
 ALL_OBJECTS := $(CORE_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
+	$(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
@@ -101,7 +102,11 @@ $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
 $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
+
+# The one test that makes allocations fail.
+$(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
@@ -141,6 +146,19 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan test-programs
 	$(Q)$(PYTHON) tests/check.py
+
+# Longer runs of what check runs short; COUNT= multiplies their length.
+COUNT ?= 20
+.PHONY: fuzz
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan unit
+	$(Q)$(PYTHON) tests/check.py --only fuzz --count $(COUNT)
+
+.PHONY: soak
+soak: deps
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan test-programs
+	$(Q)$(PYTHON) tests/check.py --count $(COUNT)
 
 .PHONY: bench
 bench: deps

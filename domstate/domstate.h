@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 /* State bits (spec: rings-and-domains.md section 5). */
-#define DOMSTATE_EXIST    1u
+#define DOMSTATE_EXIST	  1u
 #define DOMSTATE_SHUTDOWN 2u
-#define DOMSTATE_DYING    4u
-#define DOMSTATE_DEAD     8u
+#define DOMSTATE_DYING	  4u
+#define DOMSTATE_DEAD	  8u
 
 /* Capability bits. */
 #define DOMSTATE_CAP_CONTROL  1u
@@ -36,10 +36,12 @@ struct domstate_ops {
 	const char *name;
 	bool exact; /* unique_id identifies a domain; without it there is only evidence */
 
-	/* What is @domid now? Returns 0 and fills @out (state 0 when it does not exist), or -errno. */
+	/* What is @domid now? Returns 0 and fills @out (state 0 when it does not exist), or -errno.
+	 */
 	int (*get)(struct domstate *ds, unsigned int domid, struct domain_state *out);
 
-	/* The next domain that changed since it was last asked for: 0, -ENOENT when there is none. */
+	/* The next domain that changed since it was last asked for: 0, -ENOENT when there is none.
+	 */
 	int (*changed)(struct domstate *ds, struct domain_state *out);
 
 	void (*close)(struct domstate *ds);

@@ -17,9 +17,9 @@
 
 #include <xencall.h>
 
-#define HYPERVISOR_DOMCTL       36
+#define HYPERVISOR_DOMCTL	36
 #define DOMCTL_GET_DOMAIN_STATE 90
-#define DOMID_NONE              0x7ff4u /* ask for any changed domain */
+#define DOMID_NONE		0x7ff4u /* ask for any changed domain */
 
 struct get_domain_state {
 	uint32_t cmd;
@@ -67,8 +67,8 @@ static int hypercall_get(struct domstate *ds, unsigned int domid, struct domain_
 	if (!error)
 		return 0;
 	/*
-	 * A domain that is gone is ESRCH for a control domain, but EPERM for a Xenstore domain; both
-	 * may ask about all others, so every refusal means that there is none.
+	 * A domain that is gone is ESRCH for a control domain, but EPERM for a Xenstore domain;
+	 * both may ask about all others, so every refusal means that there is none.
 	 */
 	memset(out, 0, sizeof(*out));
 	out->domid = domid;
@@ -111,7 +111,8 @@ int domstate_hypercall(unsigned int probe_domid, struct domstate **out)
 	hypercall->call = xencall_open(NULL, 0);
 	error = hypercall->call ? 0 : -errno;
 	if (!error) {
-		hypercall->buffer = xencall_alloc_buffer(hypercall->call, sizeof(*hypercall->buffer));
+		hypercall->buffer = xencall_alloc_buffer(hypercall->call,
+							 sizeof(*hypercall->buffer));
 		error = hypercall->buffer ? 0 : -ENOMEM;
 	}
 	/* Older hypervisors know neither the operation nor version 0, and answer EACCES. */

@@ -7,7 +7,8 @@
 
 #include "domstate/domstate.h"
 
-/** The stable hypercall. @probe_domid: a domain to try it on. Returns 0 or -errno (EACCES: too old). */
+/** The stable hypercall. @probe_domid: a domain to try it on. Returns 0 or -errno (EACCES: too
+ * old). */
 int domstate_hypercall(unsigned int probe_domid, struct domstate **out);
 
 /** The unstable interface of older hypervisors, from a plug-in. Returns 0 or -errno. */

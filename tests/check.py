@@ -6,6 +6,7 @@ Each step is a program of its own; what it printed about passed, failed and skip
 up. A step that ends badly without having counted a failure is one failure.
 """
 
+import argparse
 import os
 import pathlib
 import re
@@ -57,9 +58,16 @@ def steps():
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="steps whose name contains this")
+    parser.add_argument("--count", type=int, default=1, help="how much longer the loops are")
+    options = parser.parse_args()
+    os.environ["COUNT"] = str(options.count)
     totals = [0, 0, 0]
     skips = []
     for name, command, environment, count in steps():
+        if options.only not in name:
+            continue
         start = time.monotonic()
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",

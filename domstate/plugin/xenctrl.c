@@ -37,8 +37,8 @@ struct xenctrl {
 	xc_domaininfo_t *batch;
 	struct seen seen[DOMIDS];
 	uint8_t changed[DOMIDS];
-	unsigned int next;  /* domid to look at next when reporting */
-	bool listed;        /* changed[] is up to date, reporting goes on */
+	unsigned int next; /* domid to look at next when reporting */
+	bool listed;	   /* changed[] is up to date, reporting goes on */
 };
 
 static uint8_t state_of(const xc_domaininfo_t *info)

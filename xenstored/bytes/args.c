@@ -32,6 +32,11 @@ size_t args_split(const char *payload, size_t len, struct arg *args, size_t max)
 	return n;
 }
 
+bool arg_is(const struct arg *arg, const char *word)
+{
+	return strlen(word) == arg->len && !memcmp(arg->text, word, arg->len);
+}
+
 int args_domid(const struct arg *arg, unsigned int *domid)
 {
 	char *end;

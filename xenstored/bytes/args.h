@@ -14,7 +14,7 @@
 /* One NUL-terminated string inside a payload. */
 struct arg {
 	const char *text; /* terminated by the NUL in the payload */
-	size_t len;       /* without the NUL */
+	size_t len;	  /* without the NUL */
 };
 
 /** True when the payload is one string with its NUL as the only one; fills @arg. */
@@ -25,6 +25,9 @@ bool args_one(const char *payload, size_t len, struct arg *arg);
  * Fills at most @max of @args and returns how many strings there are, which may be more.
  */
 size_t args_split(const char *payload, size_t len, struct arg *args, size_t max);
+
+/** True when @arg is exactly @word. */
+bool arg_is(const struct arg *arg, const char *word);
 
 /** Parse a domain id (decimal, at most 65535). Returns 0 or EINVAL. */
 int args_domid(const struct arg *arg, unsigned int *domid);

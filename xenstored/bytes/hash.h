@@ -23,7 +23,7 @@ struct hash_link {
 struct hash {
 	struct hash_link **buckets;
 	struct hash_link **old; /* being emptied, NULL when not growing */
-	size_t mask;            /* of buckets */
+	size_t mask;		/* of buckets */
 	size_t old_mask;
 	size_t moved; /* buckets of old that are empty already */
 	size_t count;

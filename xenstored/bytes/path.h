@@ -20,8 +20,8 @@
 #define PATH_DEPTH_MAX (PATH_SIZE / 2 + 1)
 
 struct path {
-	size_t len;           /* without the NUL */
-	size_t prefix;        /* bytes that were put in front of a relative path, else 0 */
+	size_t len;	      /* without the NUL */
+	size_t prefix;	      /* bytes that were put in front of a relative path, else 0 */
 	char text[PATH_SIZE]; /* absolute, or a special "@..." name */
 };
 
@@ -38,7 +38,8 @@ struct path {
 int path_make(struct path *path, const char *arg, size_t len, unsigned int domid, bool special,
 	      size_t max);
 
-/** Length of the parent's path of @path (of @len bytes); "/" and "@name" give 1 ("/") or the "@" parent. */
+/** Length of the parent's path of @path (of @len bytes); "/" and "@name" give 1 ("/") or the "@"
+ * parent. */
 size_t path_parent_len(const char *path, size_t len);
 
 /** True when @path names the root. */

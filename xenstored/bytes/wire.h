@@ -52,14 +52,14 @@ enum wire_type {
 #define XS_FEATURE_RECONNECT 1u
 #define XS_FEATURE_ERROR     2u
 #define XS_FEATURE_DEPTH     4u
-#define XS_FEATURE_ANY       8u
+#define XS_FEATURE_ANY	     8u
 #define XS_FEATURES_DEFAULT  (XS_FEATURE_ERROR | XS_FEATURE_DEPTH | XS_FEATURE_ANY)
 
 /* Reserved domain ids (Xen's public interface, whose headers may have defined them already). */
 #ifndef DOMID_FIRST_RESERVED
 #define DOMID_FIRST_RESERVED 0x7ff0u
-#define DOMID_SELF           0x7ff0u
-#define DOMID_INVALID        0x7ff4u
+#define DOMID_SELF	     0x7ff0u
+#define DOMID_INVALID	     0x7ff4u
 #endif
 #define DOMID_ANY 0x7ff5u
 

@@ -97,7 +97,8 @@ void client_drop_watches(struct core *core, struct client *client)
 		account_add(client_account(client), QUOTA_MEMORY,
 			    -(int64_t)(watch->path_len + watch->token_len));
 		TAILQ_REMOVE(&client->watches, watch, of_client);
-		core_trace(core, LOG_OBJ, "DESTROY watch %llu", (unsigned long long)watch->sequence);
+		core_trace(core, LOG_OBJ, "DESTROY watch %llu",
+			   (unsigned long long)watch->sequence);
 		watch_remove(&core->watches, watch);
 	}
 }

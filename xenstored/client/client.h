@@ -38,19 +38,19 @@ struct client {
 	TAILQ_ENTRY(client) link;     /* all clients */
 	TAILQ_ENTRY(client) runnable; /* those with something to do */
 	TAILQ_ENTRY(client) waiting;  /* those that are held back */
-	uint64_t id;                  /* never used again */
+	uint64_t id;		      /* never used again */
 	struct identity identity;
 	bool is_socket;
 	bool in_run_queue;
 	bool in_waiting;
-	bool broken;    /* the stream failed; to be freed */
+	bool broken;	/* the stream failed; to be freed */
 	bool was_reset; /* during its own request: forget what was read behind it */
-	bool ending;    /* the peer has finished: read on until the end, whatever comes */
+	bool ending;	/* the peer has finished: read on until the end, whatever comes */
 	bool input_end; /* nothing more will come */
-	bool ignored;   /* a guest that broke the rules: known, but neither read nor written */
+	bool ignored;	/* a guest that broke the rules: known, but neither read nor written */
 	bool readable, writable; /* as far as known */
 	enum client_wait wait;
-	uint64_t wait_until; /* ms, for WAIT_CREDIT and WAIT_MEMORY */
+	uint64_t wait_until;	/* ms, for WAIT_CREDIT and WAIT_MEMORY */
 	unsigned int releasing; /* 1 + domid of a RELEASE that is being carried out; 0 = none */
 
 	struct transport *transport;

@@ -22,8 +22,8 @@ static bool may_see(struct core *core, const struct client *client, const struct
 	if (client->identity.privileged)
 		return true;
 	for (int i = 0; i < 3; i++)
-		if (list[i] && (access_rights(&core->state.domains, &client->identity, list[i]) &
-				PERM_READ))
+		if (list[i] &&
+		    (access_rights(&core->state.domains, &client->identity, list[i]) & PERM_READ))
 			return true;
 	return false;
 }
@@ -48,7 +48,8 @@ static int add_message(struct event_batch *batch, const struct client *source,
 	size_t shown, payload;
 
 	/* A relative watch is told relative paths, if the event is below the same home. */
-	shown = len > watch->prefix && !memcmp(path, watch->text, watch->prefix) ? watch->prefix : 0;
+	shown = len > watch->prefix && !memcmp(path, watch->text, watch->prefix) ? watch->prefix
+										 : 0;
 	payload = len - shown + 1 + watch->token_len + 1;
 	if (payload > WIRE_PAYLOAD_MAX)
 		return 0;
@@ -68,8 +69,8 @@ static int add_message(struct event_batch *batch, const struct client *source,
 	return 0;
 }
 
-int event_add(struct core *core, struct event_batch *batch, struct client *source,
-	      const char *path, size_t len, enum watch_kind kind, const struct event_sight *sight)
+int event_add(struct core *core, struct event_batch *batch, struct client *source, const char *path,
+	      size_t len, enum watch_kind kind, const struct event_sight *sight)
 {
 	if (!core->watches.count)
 		return 0;
@@ -243,8 +244,8 @@ void event_batch_queue(struct core *core, struct event_batch *batch, struct mess
 	struct message *message;
 
 	if (cause) {
-		struct domain *domain =
-			domain_with_record(&core->state.domains, cause->domid, cause->record);
+		struct domain *domain = domain_with_record(&core->state.domains, cause->domid,
+							   cause->record);
 
 		cause->refs = batch->count + (reply ? 1 : 0);
 		if (reply)

@@ -35,8 +35,8 @@ void event_batch_init(struct event_batch *batch);
  * @source: the client whose request causes it, NULL for the system
  * Returns 0 or ENOMEM; the batch can then only be discarded.
  */
-int event_add(struct core *core, struct event_batch *batch, struct client *source,
-	      const char *path, size_t len, enum watch_kind kind, const struct event_sight *sight);
+int event_add(struct core *core, struct event_batch *batch, struct client *source, const char *path,
+	      size_t len, enum watch_kind kind, const struct event_sight *sight);
 
 /* A watched node in a subtree that is being removed. */
 struct watched_node {
@@ -56,7 +56,8 @@ int event_watched_below(struct core *core, struct node *top, const char *path, s
 /** Path of an entry of event_watched_below(). */
 void event_watched_path(const struct watched_node *entry, struct path *path);
 
-/** Add the events of removing the node @node at @path, whose parent is @parent. Returns 0/ENOMEM. */
+/** Add the events of removing the node @node at @path, whose parent is @parent. Returns 0/ENOMEM.
+ */
 int event_add_removal(struct core *core, struct event_batch *batch, struct client *source,
 		      const char *path, size_t len, struct node *node, const struct node *parent);
 

@@ -32,9 +32,9 @@ struct message {
 	uint32_t sent; /* bytes that have been handed over */
 	uint32_t room; /* for payload */
 	bool event;
-	bool expires;   /* stands in the list of events that time out */
-	bool counted;   /* one of the client's outstanding requests */
-	bool indexed;   /* stands in the index of pending events */
+	bool expires; /* stands in the list of events that time out */
+	bool counted; /* one of the client's outstanding requests */
+	bool indexed; /* stands in the index of pending events */
 
 	/* Of events only. */
 	struct hash_link pending; /* by client and payload, to find duplicates */

@@ -24,11 +24,6 @@ void control_print(struct control_text *out, const char *format, ...)
 		out->len += (size_t)len;
 }
 
-static bool is(const struct arg *arg, const char *word)
-{
-	return strlen(word) == arg->len && !memcmp(arg->text, word, arg->len);
-}
-
 static int control_log(struct request *request, const struct arg *args, size_t count,
 		       struct control_text *out)
 {
@@ -113,7 +108,7 @@ int verb_control(struct request *request)
 	if (count > ARGS_MAX)
 		count = ARGS_MAX;
 	for (size_t i = 0; i < COMMANDS; i++) {
-		if (!is(&args[0], commands[i].name))
+		if (!arg_is(&args[0], commands[i].name))
 			continue;
 		error = commands[i].run(request, args + 1, count - 1, &out);
 		if (error)

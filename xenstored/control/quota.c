@@ -5,11 +5,6 @@
 
 #include "control/control.h"
 
-static bool is(const struct arg *arg, const char *word)
-{
-	return strlen(word) == arg->len && !memcmp(arg->text, word, arg->len);
-}
-
 static int set(struct request *request, const struct arg *args, bool want_soft)
 {
 	struct quota_limits *limits = &request->core->state.domains.quota;
@@ -84,10 +79,10 @@ int control_quota(struct request *request, const struct arg *args, size_t count,
 		list(&request->core->state.domains.quota, false, out);
 		return 0;
 	}
-	if (is(&args[0], "set"))
+	if (arg_is(&args[0], "set"))
 		return count == 3 ? set(request, args + 1, false) : EINVAL;
-	if (is(&args[0], "max")) {
-		bool reset = count == 2 && is(&args[1], "-r");
+	if (arg_is(&args[0], "max")) {
+		bool reset = count == 2 && arg_is(&args[1], "-r");
 
 		return count == 1 || reset ? show_max(request, reset, out) : EINVAL;
 	}
@@ -101,5 +96,5 @@ int control_quota_soft(struct request *request, const struct arg *args, size_t c
 		list(&request->core->state.domains.quota, true, out);
 		return 0;
 	}
-	return count == 3 && is(&args[0], "set") ? set(request, args + 1, true) : EINVAL;
+	return count == 3 && arg_is(&args[0], "set") ? set(request, args + 1, true) : EINVAL;
 }

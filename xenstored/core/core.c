@@ -127,7 +127,8 @@ void core_memory_changed(struct core *core, struct domain *domain)
 {
 	struct account *account = &domain->account;
 	uint64_t total = account->now[QUOTA_MEMORY];
-	uint32_t hard = account->limits.hard[QUOTA_MEMORY], soft = account->limits.soft[QUOTA_MEMORY];
+	uint32_t hard = account->limits.hard[QUOTA_MEMORY],
+		 soft = account->limits.soft[QUOTA_MEMORY];
 	bool recent = account->memory_reported &&
 		      core->now - account->memory_reported < REPORT_INTERVAL_MS;
 	const char *text = NULL;

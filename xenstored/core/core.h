@@ -22,7 +22,8 @@
 /* What a client that is not limited may have waiting for it before it is cut off. */
 #define OUTPUT_MAX (16u * 1024 * 1024)
 
-/* Below this, snapshots may keep what they like (design: the larger of this and a quarter of the store). */
+/* Below this, snapshots may keep what they like (design: the larger of this and a quarter of the
+ * store). */
 #define SNAPSHOT_MIN (64u * 1024 * 1024)
 
 struct control_ops;
@@ -50,21 +51,21 @@ struct core {
 
 	struct hash pending_events;
 	TAILQ_HEAD(, message) expiring; /* events with a deadline, earliest first */
-	uint64_t output_bytes;          /* of all clients */
-	TAILQ_HEAD(, domain) deaths;    /* domains whose nodes are being removed */
+	uint64_t output_bytes;		/* of all clients */
+	TAILQ_HEAD(, domain) deaths;	/* domains whose nodes are being removed */
 
 	const struct control_ops *control;
 	void *control_data;
 
-	uint64_t now;     /* ms, as of the start of the turn */
+	uint64_t now;	   /* ms, as of the start of the turn */
 	uint64_t requests; /* handled so far */
-	uint64_t wake_at; /* when to look at the waiting clients again; 0 = no fixed time */
-	bool recheck;     /* something happened that may let waiting clients go on */
-	bool owed;        /* some domain's shutdown could not be told for lack of memory */
-	bool owed_bare;   /* of these, the bare @releaseDomain */
-	char *input;      /* shared receive buffer, CLIENT_INPUT_MAX bytes */
-	char *spare;      /* another one, for a client whose rest cannot be stored; may be NULL */
-	char *output;     /* shared send buffer, CLIENT_INPUT_MAX bytes */
+	uint64_t wake_at;  /* when to look at the waiting clients again; 0 = no fixed time */
+	bool recheck;	   /* something happened that may let waiting clients go on */
+	bool owed;	   /* some domain's shutdown could not be told for lack of memory */
+	bool owed_bare;	   /* of these, the bare @releaseDomain */
+	char *input;	   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
+	char *spare;	   /* another one, for a client whose rest cannot be stored; may be NULL */
+	char *output;	   /* shared send buffer, CLIENT_INPUT_MAX bytes */
 };
 
 /**

@@ -64,8 +64,7 @@ static int reintroduce(struct core *core, struct domain *domain, unsigned int po
 	return 0;
 }
 
-int core_introduce(struct core *core, unsigned int domid, unsigned int port,
-		   enum introduction how)
+int core_introduce(struct core *core, unsigned int domid, unsigned int port, enum introduction how)
 {
 	struct rings *rings = core->world->rings;
 	struct domains *domains = &core->state.domains;
@@ -212,16 +211,52 @@ static int start_search(struct core *core, struct domain *domain, struct node *n
 	return 0;
 }
 
+/* Length of the path of the highest node above @path, or at it, that the domain owns. */
+static size_t highest_owned(const struct state *state, const struct domain *domain,
+			    const char *path, size_t len)
+{
+	const struct node *node = tree_find(&state->live, "/", 1);
+	const char *rest = path, *end = path + len, *name;
+	size_t name_len;
+
+	while (path[0] == '/' && node && (name = path_next(&rest, end, &name_len))) {
+		node = children_find(node, name, name_len);
+		if (node && domain_owner(&state->domains, node->perms) == domain)
+			return (size_t)(rest - path);
+	}
+	return len;
+}
+
+/*
+ * Clear what stands at one of the domain's entries. A node that it owns goes together with all
+ * below, also when the domain's ownership begins anew there.
+ */
+static int clear_root(struct core *core, struct domain *domain, struct ownership_root *root)
+{
+	struct state *state = &core->state;
+	struct node *node = tree_find(&state->live, root->path, root->len);
+	char path[PATH_SIZE];
+	size_t len;
+
+	if (!node)
+		return 0;
+	if (root->cover || core->config.keep_orphans)
+		return start_search(core, domain, node, root);
+	if (domain_owner(&state->domains, node->perms) != domain)
+		return 0;
+	len = highest_owned(state, domain, root->path, root->len);
+	memcpy(path, root->path, len);
+	path[len] = 0;
+	return clear_node(core, path, len, tree_find(&state->live, path, len));
+}
+
 /* Remove nodes of a dead domain. Returns 0 when none is left, EAGAIN when there are more. */
 static int clear_some(struct core *core, struct domain *domain, long *work)
 {
-	struct state *state = &core->state;
 	struct ownership_root *root;
 
 	while (*work > 0) {
-		struct node *node;
-		bool owned;
-		int error = 0;
+		bool cover;
 
 		if (domain->search) {
 			if (search_some(core, domain, work))
@@ -231,18 +266,16 @@ static int clear_some(struct core *core, struct domain *domain, long *work)
 		root = LIST_FIRST(&domain->roots);
 		if (!root)
 			return 0;
-		node = tree_find(&state->live, root->path, root->len);
-		owned = node && domain_owner(&state->domains, node->perms) == domain;
-		if (owned && !core->config.keep_orphans && !root->cover)
-			error = clear_node(core, root->path, root->len, node);
-		else if (node && (root->cover || core->config.keep_orphans))
-			error = start_search(core, domain, node, root);
-		if (error)
+		cover = root->cover;
+		if (clear_root(core, domain, root))
 			return EAGAIN;
 		*work -= 4;
-		/* Clearing may have taken the entry away already. */
-		if (root == LIST_FIRST(&domain->roots))
-			ownership_remove(&state->ownership, root);
+		/*
+		 * Clearing may have taken the entry away already, or have made it a cover of what
+		 * is left below a node that could only be given away.
+		 */
+		if (root == LIST_FIRST(&domain->roots) && root->cover == cover)
+			ownership_remove(&core->state.ownership, root);
 	}
 	return EAGAIN;
 }

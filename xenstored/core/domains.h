@@ -27,8 +27,7 @@ enum introduction {
  * @port: event channel of the domain, 0 = the one in its ring page
  * Returns 0, REQUEST_LATER, or an errno value: of the connection, ENOENT, ENOMEM.
  */
-int core_introduce(struct core *core, unsigned int domid, unsigned int port,
-		   enum introduction how);
+int core_introduce(struct core *core, unsigned int domid, unsigned int port, enum introduction how);
 
 /** Forget a domain: close its client, remove its nodes, tell @releaseDomain. Done in slices. */
 void core_forget_domain(struct core *core, struct domain *domain);

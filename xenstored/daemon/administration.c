@@ -121,7 +121,8 @@ static void report(const struct core *core, FILE *out)
 	fprintf(out, "permission lists: %zu bytes in %zu lists\n", state->store.perms.bytes,
 		state->store.perms.lists.count);
 	fprintf(out, "ownership roots: %zu bytes\n", state->ownership.bytes);
-	fprintf(out, "watches: %zu bytes in %u watches\n", core->watches.bytes, core->watches.count);
+	fprintf(out, "watches: %zu bytes in %u watches\n", core->watches.bytes,
+		core->watches.count);
 	fprintf(out, "clients: %u\n", core->client_count);
 	fprintf(out, "queued output: %llu bytes\n", (unsigned long long)core->output_bytes);
 	fprintf(out, "domains: %u\n", state->domains.count);

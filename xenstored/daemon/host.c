@@ -55,7 +55,8 @@ void host_open(struct host *host, const struct options *options, struct core_con
 		/* A host that runs Xen must not be left with a store that ignores its domains. */
 		if (options->domstate == OPTIONS_DOMSTATE_AUTO &&
 		    !access("/proc/xen/capabilities", F_OK))
-			fatal("no domain state on a Xen host (--domstate=none serves sockets only)");
+			fatal("no domain state on a Xen host (--domstate=none serves sockets "
+			      "only)");
 		return;
 	}
 	if (!host->domstate->ops->exact)

@@ -119,10 +119,11 @@ static int prepare_create(struct state *state, struct tree *tree, struct change 
 			       (int64_t)(rest - change->path);
 	}
 	own->memory += (int64_t)change->value_len;
-	if (own->domain && own->domain != parent->domain && reserve_root(change, change->created_len))
+	if (own->domain && own->domain != parent->domain &&
+	    reserve_root(change, change->created_len))
 		return ENOMEM;
-	if (tree_prepare_create(tree, &change->edit, &lookup, change->path, change->len, change->value,
-				change->value_len, change->perms))
+	if (tree_prepare_create(tree, &change->edit, &lookup, change->path, change->len,
+				change->value, change->value_len, change->perms))
 		return ENOMEM;
 	if (change->root)
 		change->edit.fresh->flags |= NODE_OWNERSHIP_ROOT;
@@ -168,6 +169,9 @@ static int prepare_remove(struct state *state, struct tree *tree, struct change 
 int change_prepare(struct state *state, struct tree *tree, struct change *change)
 {
 	memset(change->effect, 0, sizeof(change->effect));
+	/* Whether an entry is needed, and for which path, is another question in another tree. */
+	ownership_unreserve(change->root);
+	change->root = NULL;
 	switch (change->kind) {
 	case TREE_WRITE:
 		return prepare_write(state, tree, change);

@@ -35,9 +35,9 @@ struct change {
 	struct tree_edit edit;
 	struct effect effect[2];
 	struct ownership_root *root; /* reserved, or NULL if none is needed */
-	size_t created_len;          /* length of the path of the topmost created node */
+	size_t created_len;	     /* length of the path of the topmost created node */
 	struct release_job *job;     /* reserved, for TREE_REMOVE */
-	struct node *removed;        /* a reference, from making to settling */
+	struct node *removed;	     /* a reference, from making to settling */
 	struct perms *old_perms;     /* a reference to what a TREE_PERMS replaced */
 };
 

@@ -31,8 +31,8 @@ struct domain {
 	uint16_t domid;
 	bool introduced;
 	bool shutdown_reported; /* @releaseDomain has been fired for its shutdown */
-	bool shutdown_owed;     /* that could not be done yet, for lack of memory */
-	bool dying;             /* its nodes are being removed; nothing new may refer to it */
+	bool shutdown_owed;	/* that could not be done yet, for lack of memory */
+	bool dying;		/* its nodes are being removed; nothing new may refer to it */
 	TAILQ_ENTRY(domain) death;
 	struct walk *search; /* for its nodes below one it gave away, while dying */
 	uint32_t features;
@@ -55,10 +55,10 @@ struct domains {
 	struct domain_list list;
 	unsigned int count;
 	uint64_t last_record;
-	unsigned int own_domid;  /* the domain that xenstored runs in; all sockets belong to it */
-	unsigned int priv_domid; /* the privileged one */
-	struct quota_limits quota;         /* what new records start with */
-	uint64_t global_max[QUOTA_COUNT];  /* over unprivileged domains */
+	unsigned int own_domid;	   /* the domain that xenstored runs in; all sockets belong to it */
+	unsigned int priv_domid;   /* the privileged one */
+	struct quota_limits quota; /* what new records start with */
+	uint64_t global_max[QUOTA_COUNT]; /* over unprivileged domains */
 	struct ratelimit ratelimit;
 };
 

@@ -38,10 +38,10 @@ struct account {
 	struct quota_limits limits;
 	uint64_t now[QUOTA_COUNT]; /* current use; 0 for the four that are sizes of one thing */
 	uint64_t max[QUOTA_COUNT]; /* the largest value seen */
-	uint64_t *global_max;      /* maxima over unprivileged domains, or NULL */
+	uint64_t *global_max;	   /* maxima over unprivileged domains, or NULL */
 	uint64_t reported[QUOTA_COUNT]; /* when reaching a limit was last told, in ms; 0 = never */
-	bool over_hard, over_soft;      /* the memory limits' reports: waiting for the all-clear */
-	uint64_t memory_reported;       /* when memory was last reported, in ms */
+	bool over_hard, over_soft;	/* the memory limits' reports: waiting for the all-clear */
+	uint64_t memory_reported;	/* when memory was last reported, in ms */
 };
 
 /** Name on the wire and the description in CONTROL listings. */

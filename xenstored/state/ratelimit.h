@@ -18,12 +18,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define RATELIMIT_UNIT      1000
-#define RATELIMIT_PER_MS    200 /* points a millisecond, shared by all */
-#define RATELIMIT_CAP       (10 * RATELIMIT_UNIT)
-#define RATELIMIT_RESERVE   (1000 * RATELIMIT_UNIT)
-#define RATELIMIT_NEW_DEBT  (50 * RATELIMIT_UNIT)
-#define RATELIMIT_QUIET_MS  120000u
+#define RATELIMIT_UNIT	   1000
+#define RATELIMIT_PER_MS   200 /* points a millisecond, shared by all */
+#define RATELIMIT_CAP	   (10 * RATELIMIT_UNIT)
+#define RATELIMIT_RESERVE  (1000 * RATELIMIT_UNIT)
+#define RATELIMIT_NEW_DEBT (50 * RATELIMIT_UNIT)
+#define RATELIMIT_QUIET_MS 120000u
 
 struct credit {
 	bool joined;
@@ -37,7 +37,7 @@ struct ratelimit {
 	TAILQ_HEAD(, credit) active;
 	unsigned int domains, active_count;
 	int64_t reserve;
-	uint64_t refilled;   /* when, in ms */
+	uint64_t refilled;    /* when, in ms */
 	uint64_t last_effect; /* when somebody was last held up, 0 = never */
 	bool quiet_reported;
 };

@@ -11,8 +11,8 @@ struct release_job *release_reserve(void)
 	return malloc(sizeof(struct release_job));
 }
 
-void release_start(struct state *state, struct release_job *job, struct node *top,
-		   const char *path, size_t len)
+void release_start(struct state *state, struct release_job *job, struct node *top, const char *path,
+		   size_t len)
 {
 	walk_init(&job->walk, &state->store, top, path, len);
 	TAILQ_INSERT_TAIL(&state->releases, job, link);

@@ -28,8 +28,8 @@ TAILQ_HEAD(release_list, release_job);
 struct release_job *release_reserve(void);
 
 /** Start releasing @top, which stood at @path; the reference and the job are taken over. */
-void release_start(struct state *state, struct release_job *job, struct node *top,
-		   const char *path, size_t len);
+void release_start(struct state *state, struct release_job *job, struct node *top, const char *path,
+		   size_t len);
 
 /** Work on the jobs, and free dead nodes, for about @work nodes. Returns true when more is left. */
 bool release_some(struct state *state, long work);

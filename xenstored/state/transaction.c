@@ -162,6 +162,7 @@ static void note_change(struct state *state, struct transaction *tx, struct touc
 		break;
 	case TREE_PERMS:
 		touch->own |= FACET_PERMS | FACET_GENERATION;
+		touch->last_write = NULL; /* the next value may be on another account */
 		break;
 	case TREE_REMOVE:
 		break;
@@ -200,7 +201,12 @@ int transaction_change(struct state *state, struct transaction *tx, struct chang
 	error = change_prepare(state, &tx->branch, change);
 	if (error) {
 		change_free(state, change);
-		return error;
+		if (error != EAGAIN)
+			return error;
+		/* The owner died meanwhile, and the node with him: there is nothing to commit to.
+		 */
+		transaction_lose(state, tx);
+		return 0;
 	}
 	change_make(state, &tx->branch, change);
 	TAILQ_INSERT_TAIL(&tx->changes, change, link);
@@ -248,8 +254,7 @@ int64_t transaction_removed_nodes(const struct state *state, const struct transa
 
 static bool same_value(struct node *a, struct node *b)
 {
-	return a->value_len == b->value_len &&
-	       !memcmp(node_value(a), node_value(b), a->value_len);
+	return a->value_len == b->value_len && !memcmp(node_value(a), node_value(b), a->value_len);
 }
 
 /* Same names in the same order. */

@@ -23,10 +23,10 @@
 #include "state/change.h"
 
 /* Facets of a path. */
-#define FACET_EXISTENCE  1u
-#define FACET_VALUE      2u
-#define FACET_PERMS      4u
-#define FACET_CHILDREN   8u
+#define FACET_EXISTENCE	 1u
+#define FACET_VALUE	 2u
+#define FACET_PERMS	 4u
+#define FACET_CHILDREN	 8u
 #define FACET_GENERATION 16u
 
 /* A path that the transaction has looked at, in order of the first time. */
@@ -34,11 +34,11 @@ struct touch {
 	struct hash_link link;
 	TAILQ_ENTRY(touch) order;
 	uint8_t depends; /* on these facets of the base */
-	uint8_t own;     /* these facets are the transaction's own; EXISTENCE: created by it */
-	bool event;      /* a change to tell watches about at the commit */
-	bool below;      /* not a path, but the place of what was removed below the path */
+	uint8_t own;	 /* these facets are the transaction's own; EXISTENCE: created by it */
+	bool event;	 /* a change to tell watches about at the commit */
+	bool below;	 /* not a path, but the place of what was removed below the path */
 	struct change *last_write; /* of the node as it is now, so that a new value replaces it */
-	bool told; /* during the commit: its event has been prepared */
+	bool told;		   /* during the commit: its event has been prepared */
 	uint32_t len;
 	char path[];
 };
@@ -48,10 +48,10 @@ struct transaction {
 	TAILQ_ENTRY(transaction) age; /* all transactions, oldest first */
 	struct client *client;
 	uint32_t id;
-	bool lost;     /* its snapshot was taken away: it can only end with EAGAIN */
-	bool poisoned; /* a request in it failed half way: it can only end with ENOMEM */
-	bool created;  /* a node was created in it */
-	bool removed;  /* a node was removed in it */
+	bool lost;	  /* its snapshot was taken away: it can only end with EAGAIN */
+	bool poisoned;	  /* a request in it failed half way: it can only end with ENOMEM */
+	bool created;	  /* a node was created in it */
+	bool removed;	  /* a node was removed in it */
 	uint64_t started; /* ms */
 	uint64_t version; /* of the state at the start */
 	struct tree base, branch;
@@ -59,7 +59,7 @@ struct transaction {
 	TAILQ_HEAD(, touch) touches;
 	unsigned int touch_count; /* paths */
 	TAILQ_HEAD(change_list, change) changes;
-	size_t bytes; /* of touches and changes */
+	size_t bytes;	/* of touches and changes */
 	size_t charged; /* what of transaction_bytes() is on its domain's account */
 };
 

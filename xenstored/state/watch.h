@@ -32,15 +32,15 @@ struct watch_node;
 enum watch_kind { WATCH_SUBTREE, WATCH_EXACT, WATCH_NODEPTH, WATCH_DEPTH };
 
 struct watch {
-	struct hash_link link;          /* by client, path and token */
-	TAILQ_ENTRY(watch) of_client;   /* in order of registration */
-	TAILQ_ENTRY(watch) of_node;     /* likewise */
+	struct hash_link link;	      /* by client, path and token */
+	TAILQ_ENTRY(watch) of_client; /* in order of registration */
+	TAILQ_ENTRY(watch) of_node;   /* likewise */
 	struct client *client;
 	struct watch_node *node;
 	uint64_t sequence; /* order of registration over all */
 	uint64_t client_id;
-	int32_t depth;     /* levels below the path, or WATCH_NO_DEPTH */
-	uint32_t prefix;   /* bytes of the path that were put in front of a relative one */
+	int32_t depth;	 /* levels below the path, or WATCH_NO_DEPTH */
+	uint32_t prefix; /* bytes of the path that were put in front of a relative one */
 	uint32_t path_len, token_len;
 	char text[]; /* path, NUL, token, NUL */
 };

@@ -49,9 +49,9 @@ struct page {
 	uint8_t count;
 	uint8_t room;
 	uint8_t borrowed; /* index page: its nodes are referenced by the other tree's pages */
-	uint32_t items;   /* nodes below */
+	uint32_t items;	  /* nodes below */
 	uint32_t pad;
-	uint64_t bytes;     /* names with NULs below */
+	uint64_t bytes;	    /* names with NULs below */
 	struct node *first; /* leftmost node below */
 	void *slot[];
 };
@@ -84,9 +84,9 @@ struct node *children_at(const struct node *parent, uint32_t index);
 bool children_seek(const struct node *parent, uint64_t offset, uint32_t *index, uint64_t *start);
 
 /*
- * The changes. @parent must be a node of @tree that no other tree holds. Each prepare function returns 0 or
- * ENOMEM and must be followed, before anything else is done to the parent, by its change or by
- * nothing at all: preparing alone is invisible.
+ * The changes. @parent must be a node of @tree that no other tree holds. Each prepare function
+ * returns 0 or ENOMEM and must be followed, before anything else is done to the parent, by its
+ * change or by nothing at all: preparing alone is invisible.
  */
 
 /** Make room for a child with @name at the end. */
@@ -104,7 +104,8 @@ int children_prepare_replace(struct tree *tree, struct node *parent, const struc
  */
 void children_replace(struct node *parent, const struct node *from, struct node *to);
 
-/** Take @child out; prepared by children_prepare_replace(). The caller gets the slot's reference. */
+/** Take @child out; prepared by children_prepare_replace(). The caller gets the slot's reference.
+ */
 void children_remove(struct tree *tree, struct node *parent, const struct node *child);
 
 #endif

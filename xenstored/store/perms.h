@@ -37,7 +37,7 @@ struct perm {
 
 /* Serials with a meaning of their own. */
 #define PERM_RECORD_STALE 0u
-#define PERM_RECORD_ANY   1u /* DOMID_ANY: valid for ever */
+#define PERM_RECORD_ANY	  1u /* DOMID_ANY: valid for ever */
 
 struct perms {
 	struct hash_link link;

@@ -100,7 +100,11 @@ void page_unref(struct store *store, struct page *page)
 
 struct page *page_new(struct store *store, unsigned int level, unsigned int room)
 {
-	unsigned int slots = room <= 1 ? 1 : room <= 3 ? 3 : room <= 7 ? 7 : room <= 15 ? 15 : PAGE_SLOTS;
+	unsigned int slots = room <= 1	  ? 1
+			     : room <= 3  ? 3
+			     : room <= 7  ? 7
+			     : room <= 15 ? 15
+					  : PAGE_SLOTS;
 	size_t size = sizeof(struct page) + slots * sizeof(void *);
 	struct page *page = malloc(size);
 

@@ -19,9 +19,9 @@
 
 struct store {
 	struct perms_table perms;
-	uint64_t generation; /* the last one given to a node */
-	size_t bytes;        /* memory of all nodes and pages, whoever holds them */
-	size_t nodes;        /* number of node objects */
+	uint64_t generation;  /* the last one given to a node */
+	size_t bytes;	      /* memory of all nodes and pages, whoever holds them */
+	size_t nodes;	      /* number of node objects */
 	unsigned int holders; /* trees and walks; with a single one nothing is shared */
 
 	/* Objects without references whose parts are still to be given back, linked through
@@ -37,7 +37,7 @@ struct store {
 struct tree {
 	struct store *store;
 	struct node *root;
-	size_t bytes;     /* memory reachable from the root */
+	size_t bytes;	  /* memory reachable from the root */
 	size_t allocated; /* memory that changes of this tree have taken */
 };
 
@@ -60,7 +60,8 @@ static inline uint64_t store_next_generation(struct store *store)
 struct node *node_new(struct store *store, const char *name, size_t name_len, const void *value,
 		      size_t value_len, struct perms *perms);
 
-/** A copy of @node with room for a value of @value_len bytes; children are shared. NULL: no memory. */
+/** A copy of @node with room for a value of @value_len bytes; children are shared. NULL: no memory.
+ */
 struct node *node_copy(struct store *store, const struct node *node, size_t value_len);
 
 static inline struct node *node_ref(struct node *node)

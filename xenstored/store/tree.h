@@ -75,7 +75,8 @@ int tree_prepare_create(struct tree *tree, struct tree_edit *edit, const struct 
 int tree_prepare_perms(struct tree *tree, struct tree_edit *edit, const char *path, size_t len,
 		       struct perms *perms);
 
-/** Prepare the removal of the existing node at @path, which is not the root. Returns 0 or ENOMEM. */
+/** Prepare the removal of the existing node at @path, which is not the root. Returns 0 or ENOMEM.
+ */
 int tree_prepare_remove(struct tree *tree, struct tree_edit *edit, const char *path, size_t len);
 
 /** Forget a prepared change. */

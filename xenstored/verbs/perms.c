@@ -87,8 +87,7 @@ int verb_set_perms(struct request *request)
 		error = request_lookup(request, &path, PERM_WRITE | PERM_OWNER, 0, &lookup);
 	if (error)
 		return error;
-	if (!client->identity.privileged &&
-	    entry[0].domid != lookup.node->perms->entry[0].domid)
+	if (!client->identity.privileged && entry[0].domid != lookup.node->perms->entry[0].domid)
 		return EPERM;
 	if (client_is_limited(client)) {
 		size_t size = node_size(lookup.node) + 8 * count - 8 * lookup.node->perms->count;

@@ -98,12 +98,13 @@ int verb_directory_part(struct request *request)
 		return EINVAL;
 	error = request_make_path(request, &args[0], false, &path);
 	if (!error)
-		error = request_lookup(request, &path, PERM_READ,
-				       FACET_CHILDREN | FACET_GENERATION, &lookup);
+		error = request_lookup(request, &path, PERM_READ, FACET_CHILDREN | FACET_GENERATION,
+				       &lookup);
 	if (error)
 		return error;
 	prefix = (size_t)snprintf(generation, sizeof(generation), "%" PRIu64,
-				  lookup.node->generation) + 1;
+				  lookup.node->generation) +
+		 1;
 	/* A negative offset is a huge one. */
 	uint64_t offset = (unsigned int)args_int(&args[1]);
 
@@ -148,7 +149,8 @@ int verb_get_perms(struct request *request)
 		if (i && !shown(&request->core->state.domains, entry))
 			continue;
 		used += (size_t)sprintf(text + used, "%c%d", perm_char(entry->letter),
-					entry->domid) + 1;
+					entry->domid) +
+			1;
 		if (used > WIRE_PAYLOAD_MAX)
 			return E2BIG;
 	}

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define PRIVILEGED 1u /* refused to others */
-#define NO_TX      2u /* tx_id is not looked at */
+#define NO_TX	   2u /* tx_id is not looked at */
 
 /* (spec: protocol.md section 7) */
 static const struct {

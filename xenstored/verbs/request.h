@@ -14,10 +14,10 @@
 #include "client/event.h"
 #include "core/core.h"
 
-#define REQUEST_DONE      0
-#define REQUEST_LATER     (-1) /* nothing was done; try again when releases are through */
+#define REQUEST_DONE	  0
+#define REQUEST_LATER	  (-1) /* nothing was done; try again when releases are through */
 #define REQUEST_NO_MEMORY (-2) /* nothing was done, not even a reply was possible */
-#define REQUEST_SILENT    (-3) /* done, and the reply comes from elsewhere */
+#define REQUEST_SILENT	  (-3) /* done, and the reply comes from elsewhere */
 
 /* Room in the reply that is allocated beforehand: any error name, any number, "OK". */
 #define REPLY_ROOM 24
@@ -31,8 +31,8 @@ struct request {
 	struct transaction *tx; /* NULL outside of transactions */
 	struct message *reply;
 	struct event_batch events; /* queued before the reply */
-	struct message *after;     /* queued behind the reply, or NULL */
-	long work;                 /* units used beyond the first */
+	struct message *after;	   /* queued behind the reply, or NULL */
+	long work;		   /* units used beyond the first */
 };
 
 typedef int request_handler(struct request *request);

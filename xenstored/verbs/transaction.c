@@ -38,8 +38,7 @@ void transaction_limit_held(struct core *core)
 	if (core->state.store.bytes < core->state.live.bytes + limit || core_has_releases(core) ||
 	    transaction_held_bytes(core) <= limit)
 		return;
-	TAILQ_FOREACH(tx, &core->transactions, age)
-	{
+	TAILQ_FOREACH(tx, &core->transactions, age) {
 		if (tx->lost || !client_is_limited(tx->client))
 			continue;
 		core_log(core, LOG_WARNING,
@@ -151,8 +150,7 @@ static int event_of(struct request *request, struct touch *touch, const struct t
 	if (!touch->event && (sight.now || !request->tx->removed))
 		return 0; /* only looked at, and not removed together with an ancestor */
 	if (sight.now && !path_is_root(touch->path, touch->len))
-		sight.parent = perms_at(result, parent ? touch->path : "/",
-					parent ? parent : 1);
+		sight.parent = perms_at(result, parent ? touch->path : "/", parent ? parent : 1);
 	return event_add(request->core, &request->events, request->client, touch->path, touch->len,
 			 touch->event ? WATCH_SUBTREE : WATCH_EXACT, &sight);
 }
@@ -222,14 +220,14 @@ static int commit(struct request *request)
 		return EAGAIN;
 	if (TAILQ_EMPTY(&tx->changes))
 		return 0; /* it took effect when it started */
-	error = check_nodes(request);
-	if (!error)
-		error = transaction_check(state, tx);
+	error = transaction_check(state, tx);
 	if (!error)
 		error = transaction_build(state, tx, &result);
 	if (error)
 		return error;
-	if (core->watches.count)
+	/* Only now is it sure that the domains whose accounts change are still there. */
+	error = check_nodes(request);
+	if (!error && core->watches.count)
 		error = commit_events(request, &result);
 	if (error) {
 		tree_drop(&result);
@@ -238,8 +236,7 @@ static int commit(struct request *request)
 	request->work += tx->touch_count / 2;
 	tree_drop(&state->live);
 	state->live = result;
-	TAILQ_FOREACH(change, &tx->changes, link)
-	{
+	TAILQ_FOREACH(change, &tx->changes, link) {
 		change_settle(state, change);
 		for (int i = 0; i < 2; i++)
 			if (change->effect[i].domain)

@@ -34,8 +34,7 @@ static int check_size(struct request *request, size_t size)
 {
 	struct account *account = client_account(request->client);
 
-	if (client_is_limited(request->client) &&
-	    account_exceeds(account, QUOTA_NODE_SIZE, size))
+	if (client_is_limited(request->client) && account_exceeds(account, QUOTA_NODE_SIZE, size))
 		return request_poison(request, hit(request, QUOTA_NODE_SIZE, ENOSPC));
 	if (!request->client->is_socket)
 		account_seen(account, QUOTA_NODE_SIZE, size);

@@ -24,7 +24,7 @@ struct evtchn {
 	struct xenevtchn_handle *handle;
 	struct loop_source source;
 	struct evtchn_listener **by_port; /* NULL: nobody */
-	uint32_t ports;                   /* size of by_port */
+	uint32_t ports;			  /* size of by_port */
 };
 
 /** Open the device. Returns 0 or a negative errno. */

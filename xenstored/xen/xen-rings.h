@@ -25,7 +25,8 @@ struct xen_rings {
 int xen_rings_open(struct xen_rings *rings, struct evtchn *evtchn, unsigned int own_domid);
 void xen_rings_close(struct xen_rings *rings);
 
-/** Port of the daemon's own domain's ring, as the kernel tells it. Returns it or a negative errno. */
+/** Port of the daemon's own domain's ring, as the kernel tells it. Returns it or a negative errno.
+ */
 int xen_rings_own_port(void);
 
 #endif
