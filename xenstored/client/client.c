@@ -205,6 +205,9 @@ static bool event_wanted(struct core *core, struct client *client, struct messag
 		core_quota_hit(core, client->identity.domain, QUOTA_MEMORY);
 		return false;
 	}
+	/* The ring of a privileged domain is not closed, so there events end somewhere. */
+	if (!client->is_socket && client->output_bytes > OUTPUT_MAX)
+		return false;
 	if (message->payload[0] == '@')
 		return true;
 	hash = payload_hash(core, message);
@@ -255,7 +258,7 @@ void client_queue(struct core *core, struct client *client, struct message *mess
 	TAILQ_INSERT_TAIL(&client->output, message, link);
 	if (!client->identity.privileged)
 		core_memory_changed(core, client->identity.domain);
-	if (!client_is_limited(client) && client->output_bytes > OUTPUT_MAX && !client->broken) {
+	if (client->is_socket && client->output_bytes > OUTPUT_MAX && !client->broken) {
 		core_log(core, LOG_WARNING,
 			 "Connection %llu of domain %u does not read its messages: closed",
 			 (unsigned long long)client->id, client->identity.domid);

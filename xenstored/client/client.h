@@ -102,6 +102,12 @@ void client_drop_watches(struct core *core, struct client *client);
 void client_drop_transactions(struct core *core, struct client *client);
 void client_end_transaction(struct core *core, struct client *client, struct transaction *tx);
 
+/** Whether @domain is the one that @client speaks for; NULL is nobody. */
+static inline bool client_is_of(const struct client *client, const struct domain *domain)
+{
+	return client && domain && client->identity.domain == domain;
+}
+
 /** The open transaction with @id, or NULL. */
 struct transaction *client_transaction(const struct client *client, uint32_t id);
 

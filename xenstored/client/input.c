@@ -219,6 +219,10 @@ bool client_turn(struct core *core, struct client *client, long budget)
 	}
 	/* A reset since the last turn has thrown away what there was; what comes now is new. */
 	client->was_reset = false;
+	/* Memory may have been missing not for a request, but for the next bytes. */
+	if (client->wait == WAIT_MEMORY && core->now >= client->wait_until)
+		client->wait = WAIT_NOT;
+	client->was_reset = false; /* of interest only while its own requests are handled */
 	take_over(core, client, &input);
 	if (client->readable && !client->input_end && !has_request(&input))
 		receive(core, client, &input);

@@ -19,7 +19,8 @@ static bool is_gone(const struct domain_state *state)
 	return !(state->state & DOMSTATE_EXIST) || (state->state & DOMSTATE_DEAD);
 }
 
-int core_know_domain(struct core *core, unsigned int domid, struct domain **domain)
+int core_know_domain(struct core *core, const struct client *asking, unsigned int domid,
+		     struct domain **domain)
 {
 	struct domains *domains = &core->state.domains;
 	struct domain *known = domain_find(domains, domid);
@@ -27,7 +28,7 @@ int core_know_domain(struct core *core, unsigned int domid, struct domain **doma
 
 	if (domid >= DOMID_FIRST_RESERVED)
 		return ENOENT;
-	if (known && domain_is_special(domains, known)) {
+	if (known && (domain_is_special(domains, known) || client_is_of(asking, known))) {
 		*domain = known;
 		return 0;
 	}
@@ -77,7 +78,7 @@ int core_introduce(struct core *core, unsigned int domid, unsigned int port, enu
 
 	if (!rings)
 		return EINVAL; /* no hypervisor, no rings */
-	error = core_know_domain(core, domid, &domain);
+	error = core_know_domain(core, NULL, domid, &domain);
 	if (error)
 		return error;
 	if (domain->client)

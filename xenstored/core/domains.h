@@ -10,11 +10,14 @@
 /**
  * The record of a domain that a request names, made if there is none yet and the domain exists.
  * The back-end is asked each time, so that a reused domid is noticed here at the latest.
+ * @asking: whose request it is, or NULL. Its own domain is not doubted in the middle of its
+ * request.
  *
  * Returns 0; ENOENT: there is no such domain; REQUEST_LATER: its predecessor is still being
  * cleaned away; ENOMEM.
  */
-int core_know_domain(struct core *core, unsigned int domid, struct domain **domain);
+int core_know_domain(struct core *core, const struct client *asking, unsigned int domid,
+		     struct domain **domain);
 
 /* How a domain came to be introduced. */
 enum introduction {

@@ -230,12 +230,13 @@ int64_t transaction_added_nodes(const struct transaction *tx, const struct domai
 	return nodes;
 }
 
-int64_t transaction_removed_nodes(const struct state *state, const struct transaction *tx,
-				  const struct domain *domain)
+int transaction_removed_nodes(const struct state *state, const struct transaction *tx,
+			      const struct domain *domain, int64_t *nodes)
 {
 	const struct change *change;
-	int64_t nodes = 0;
+	int error = 0;
 
+	*nodes = 0;
 	TAILQ_FOREACH(change, &tx->changes, link) {
 		struct walk walk;
 		struct node *node;
@@ -243,13 +244,15 @@ int64_t transaction_removed_nodes(const struct state *state, const struct transa
 		if (!change->removed)
 			continue;
 		walk_init(&walk, tx->branch.store, node_ref(change->removed), "", 0);
-		while (!walk_next(&walk, &node) && node) {
-			nodes += domain_owner(&state->domains, node->perms) == domain;
+		while (!(error = walk_next(&walk, &node)) && node) {
+			*nodes += domain_owner(&state->domains, node->perms) == domain;
 			walk.path_len = 0;
 		}
 		walk_deinit(&walk);
+		if (error)
+			return error;
 	}
-	return nodes;
+	return 0;
 }
 
 static bool same_value(struct node *a, struct node *b)

@@ -29,6 +29,9 @@
 #define FACET_CHILDREN	 8u
 #define FACET_GENERATION 16u
 
+/* Instead of a target's record: the target was changed meanwhile. */
+#define TRANSACTION_TARGET_CHANGED UINT64_MAX
+
 /* A path that the transaction has looked at, in order of the first time. */
 struct touch {
 	struct hash_link link;
@@ -54,6 +57,7 @@ struct transaction {
 	bool removed;	  /* a node was removed in it */
 	uint64_t started; /* ms */
 	uint64_t version; /* of the state at the start */
+	uint64_t target;  /* record of the client's target at the start, 0 = none */
 	struct tree base, branch;
 	struct hash touched;
 	TAILQ_HEAD(, touch) touches;
@@ -115,9 +119,12 @@ int transaction_change(struct state *state, struct transaction *tx, struct chang
 /** Nodes that @domain will own more after the commit than before; removed ones are not counted. */
 int64_t transaction_added_nodes(const struct transaction *tx, const struct domain *domain);
 
-/** Nodes of @domain in subtrees that the transaction removes; walks over them. */
-int64_t transaction_removed_nodes(const struct state *state, const struct transaction *tx,
-				  const struct domain *domain);
+/**
+ * Count the nodes of @domain in subtrees that the transaction removes, by walking over them.
+ * Returns 0 or ENOMEM.
+ */
+int transaction_removed_nodes(const struct state *state, const struct transaction *tx,
+			      const struct domain *domain, int64_t *nodes);
 
 /** Whether what the transaction depends on is still so. Returns 0 or EAGAIN. */
 int transaction_check(const struct state *state, const struct transaction *tx);

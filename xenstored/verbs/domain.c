@@ -46,6 +46,19 @@ static int introduced(const struct request *request, unsigned int domid, struct 
 	return (*domain)->client ? 0 : EINVAL;
 }
 
+/* The same, unless another domain has the domid meanwhile: then the record ends here. */
+static int living(const struct request *request, unsigned int domid, struct domain **domain)
+{
+	int error = introduced(request, domid, domain);
+
+	if (error)
+		return error;
+	error = core_know_domain(request->core, request->client, domid, domain);
+	if (error)
+		return error == REQUEST_LATER ? ENOENT : error;
+	return (*domain)->introduced ? 0 : ENOENT;
+}
+
 static bool is_special(const struct request *request, unsigned int domid)
 {
 	const struct domains *domains = &request->core->state.domains;
@@ -90,7 +103,7 @@ int verb_resume(struct request *request)
 
 	if (one_domid(request, &domid) || is_special(request, domid))
 		return EINVAL;
-	error = introduced(request, domid, &domain);
+	error = living(request, domid, &domain);
 	if (error)
 		return error;
 	domain->shutdown_reported = false;
@@ -100,6 +113,7 @@ int verb_resume(struct request *request)
 int verb_set_target(struct request *request)
 {
 	struct domain *domain, *target;
+	struct transaction *tx;
 	struct arg args[2];
 	unsigned int domid, target_domid;
 	int error;
@@ -108,11 +122,15 @@ int verb_set_target(struct request *request)
 		return EINVAL;
 	if (args_domid(&args[0], &domid) || args_domid(&args[1], &target_domid))
 		return EINVAL;
-	error = introduced(request, domid, &domain);
+	error = living(request, domid, &domain);
 	if (!error)
-		error = introduced(request, target_domid, &target);
+		error = living(request, target_domid, &target);
 	if (error)
 		return error;
+	/* What its open transactions were told may have depended on the old one. */
+	if (domain->target != target->record)
+		LIST_FOREACH(tx, &domain->client->transactions, of_client)
+			tx->target = TRANSACTION_TARGET_CHANGED;
 	/* Bound to the target's record: it ends with the target, and nobody inherits it. */
 	domain->target = target->record;
 	domain->target_domid = target->domid;
@@ -138,13 +156,12 @@ int verb_get_domain_path(struct request *request)
 
 int verb_is_domain_introduced(struct request *request)
 {
-	const struct domain *domain;
+	struct domain *domain;
 	unsigned int domid;
 
 	if (one_domid(request, &domid))
 		return EINVAL;
-	domain = domain_find(&request->core->state.domains, domid);
-	if (domid == DOMID_SELF || (domain && domain->introduced && !domain->dying) ||
+	if (domid == DOMID_SELF || !living(request, domid, &domain) ||
 	    domid == request->core->state.domains.priv_domid)
 		return request_answer(request, "T");
 	return request_answer(request, "F");

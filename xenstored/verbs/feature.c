@@ -31,7 +31,7 @@ int verb_get_feature(struct request *request)
 		return EACCES;
 	if (count > 1 || args_domid(&arg, &domid))
 		return EINVAL;
-	error = core_know_domain(request->core, domid, &domain);
+	error = core_know_domain(request->core, request->client, domid, &domain);
 	return error ? error : answer_number(request, domain->features);
 }
 
@@ -46,7 +46,7 @@ int verb_set_feature(struct request *request)
 	    args_domid(&args[0], &domid))
 		return EINVAL;
 	features = (unsigned int)args_int(&args[1]);
-	error = core_know_domain(request->core, domid, &domain);
+	error = core_know_domain(request->core, request->client, domid, &domain);
 	if (error)
 		return error;
 	if (domain->introduced || domain_is_special(&request->core->state.domains, domain))
@@ -90,7 +90,7 @@ static int limits_of(struct request *request, const struct arg *domid_arg,
 		return 0;
 	if (args_domid(domid_arg, &domid))
 		return EINVAL;
-	error = core_know_domain(request->core, domid, &domain);
+	error = core_know_domain(request->core, request->client, domid, &domain);
 	if (!error)
 		*limits = &domain->account.limits;
 	return error;

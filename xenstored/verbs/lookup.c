@@ -102,6 +102,10 @@ int request_lookup(struct request *request, const struct path *path, unsigned in
 	int error = 0;
 
 	tree_lookup(request_view(request), path->text, path->len, lookup);
+	rights = access_rights(domains, who, lookup->nearest->perms);
+	/* What is refused depends on nothing but the permissions. */
+	if ((rights & want) != want)
+		facets = 0;
 	if (request->tx) {
 		if (lookup->node)
 			error = request_touch(request, path->text, path->len, lookup->node,
@@ -114,7 +118,6 @@ int request_lookup(struct request *request, const struct path *path, unsigned in
 	}
 	if (error)
 		return error;
-	rights = access_rights(domains, who, lookup->nearest->perms);
 	if (lookup->node)
 		return (rights & want) == want ? 0 : EACCES;
 	return rights & want ? ENOENT : EACCES;

@@ -30,7 +30,7 @@ static int resolve(struct request *request, unsigned int letter, unsigned int do
 		*entry = domain_perm(request->client->identity.domain, letter);
 		return 0;
 	}
-	error = core_know_domain(request->core, domid, &domain);
+	error = core_know_domain(request->core, request->client, domid, &domain);
 	if (error == ENOENT) {
 		*entry = perm_make(domid, letter, PERM_RECORD_STALE);
 		return 0;

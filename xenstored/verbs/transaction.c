@@ -61,6 +61,16 @@ static uint32_t next_id(struct client *client)
 	return id;
 }
 
+/* The record of the domain whose rights the client has besides its own, or 0. */
+static uint64_t target_of(const struct core *core, const struct client *client)
+{
+	const struct domain *domain = client->identity.domain;
+	const struct domain *target = domain_with_record(&core->state.domains,
+							 domain->target_domid, domain->target);
+
+	return target ? target->record : 0;
+}
+
 int verb_transaction_start(struct request *request)
 {
 	struct core *core = request->core;
@@ -80,6 +90,7 @@ int verb_transaction_start(struct request *request)
 	if (!tx)
 		return ENOMEM;
 	tx->client = client;
+	tx->target = target_of(core, client);
 	tx->id = next_id(client);
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
 	TAILQ_INSERT_TAIL(&core->transactions, tx, age);
@@ -103,7 +114,7 @@ static int check_nodes(struct request *request)
 	TAILQ_FOREACH(change, &tx->changes, link)
 		for (int i = 0; i < 2; i++) {
 			struct domain *domain = change->effect[i].domain;
-			int64_t more, total;
+			int64_t more, total, removed;
 
 			if (!domain || change->effect[i].nodes <= 0 ||
 			    domain_is_special(&request->core->state.domains, domain))
@@ -113,7 +124,9 @@ static int check_nodes(struct request *request)
 			if (total <= 0 ||
 			    !account_exceeds(&domain->account, QUOTA_NODES, (uint64_t)total))
 				continue;
-			more -= transaction_removed_nodes(&request->core->state, tx, domain);
+			if (transaction_removed_nodes(&request->core->state, tx, domain, &removed))
+				return ENOMEM;
+			more -= removed;
 			total = (int64_t)domain->account.now[QUOTA_NODES] + more;
 			if (more < 0 || total <= 0 ||
 			    !account_exceeds(&domain->account, QUOTA_NODES, (uint64_t)total))
@@ -220,6 +233,9 @@ static int commit(struct request *request)
 		return EAGAIN;
 	if (TAILQ_EMPTY(&tx->changes))
 		return 0; /* it took effect when it started */
+	/* Rights that were lent are a dependency as well. */
+	if (tx->target != target_of(core, request->client))
+		return EAGAIN;
 	error = transaction_check(state, tx);
 	if (!error)
 		error = transaction_build(state, tx, &result);

@@ -56,7 +56,7 @@ static int check_memory(struct request *request, uint64_t bytes)
 static int check_nodes(struct request *request, unsigned int more)
 {
 	struct domain *domain = request->client->identity.domain;
-	int64_t total = (int64_t)domain->account.now[QUOTA_NODES] + more;
+	int64_t total = (int64_t)domain->account.now[QUOTA_NODES] + more, removed;
 
 	if (!client_is_limited(request->client))
 		return 0;
@@ -65,7 +65,9 @@ static int check_nodes(struct request *request, unsigned int more)
 	if (total <= 0 || !account_exceeds(&domain->account, QUOTA_NODES, (uint64_t)total))
 		return 0;
 	if (request->tx) {
-		total -= transaction_removed_nodes(&request->core->state, request->tx, domain);
+		if (transaction_removed_nodes(&request->core->state, request->tx, domain, &removed))
+			return request_poison(request, ENOMEM);
+		total -= removed;
 		if (total <= 0 || !account_exceeds(&domain->account, QUOTA_NODES, (uint64_t)total))
 			return 0;
 	}
