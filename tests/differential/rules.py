@@ -6,12 +6,13 @@ from hiding anything else. Every rule counts its hits; all of them together may 
 a small share of the replies, or else the comparison would prove little.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from tests.lib.xswire import Type, strings, type_name
 import generate
-from session import path_of
-from side import kind
+from side import REPLY, kind
+from transaction import absolute, parent_of, path_of
 
 # The largest part of all replies that rules may explain.
 LIMIT = 0.02
@@ -19,7 +20,7 @@ LIMIT = 0.02
 
 @dataclass(frozen=True)
 class Rule:
-    """type: (theirs, ours) is as it should be when applies(step, transaction, ours)."""
+    """type: (theirs, ours) is as it should be when applies(case); see transaction.Case."""
 
     type: int
     theirs: str
@@ -42,10 +43,10 @@ class Rules:
         self._rules = list(rules)
         self.hits = {rule: 0 for rule in self._rules}
 
-    def find(self, step, transaction, theirs, ours):
+    def find(self, case):
         for rule in self._rules:
-            if (rule.type == step.type and rule.theirs == kind(theirs.reply)
-                    and rule.ours == kind(ours.reply) and rule.applies(step, transaction)):
+            if (rule.type == case.step.type and rule.theirs == kind(case.theirs.reply)
+                    and rule.ours == kind(case.ours.reply) and rule.applies(case)):
                 return rule
         return None
 
@@ -75,20 +76,62 @@ def _unwatch(step):
     return generate.Step(step.connection, type=Type.UNWATCH, payload=strings(path, token))
 
 
-def _overtaken(step, transaction):
-    return transaction is not None and transaction.is_overtaken(path_of(step))
+def _overtaken(case):
+    """Others changed something there, and ours answers as of the start of the transaction."""
+    transaction, path = case.transaction, path_of(case.step)
+    if transaction is None or not transaction.is_overtaken(path):
+        return False
+    there = path in transaction.nodes
+    if case.step.type == Type.RM:
+        there = there or parent_of(path) in transaction.nodes
+    return there == (kind(case.ours.reply) == "ok")
 
 
-def _ended_overtaken(_step, transaction):
-    return transaction is not None and transaction.is_overtaken_anywhere()
+def _torn(case):
+    """4.17 has seen a part of this path before others changed it, the rest only now."""
+    return _overtaken(case) and case.transaction.has_looked_near(parent_of(path_of(case.step)))
 
 
-def _ended_with_others(_step, transaction):
-    return transaction is not None and bool(transaction.overtaken_by)
+def _ended_overtaken(case):
+    return case.transaction is not None and case.transaction.is_overtaken_anywhere()
 
 
-def _has_depth(step, _transaction):
-    return step.payload.count(b"\0") >= 3
+def _ended_with_others(case):
+    return case.transaction is not None and bool(case.transaction.overtaken_by)
+
+
+def _came_to_nothing(case):
+    """Ours changed nothing: at the start there was nothing to do, or it was refused."""
+    transaction = case.transaction
+    return (not case.replayed and not case.ours.changed and bool(case.theirs.changed)
+            and not transaction.leaves_changes()
+            and (transaction.diverged or transaction.is_idle()))
+
+
+def _same_but_for_order_of(paths, case):
+    """Do both have the same events, and those not for these paths in the same order?"""
+    def steady(events):
+        return [event for event in events if event == REPLY or absolute(event[0]) not in paths]
+
+    theirs = case.theirs.events + [[(path, "") for path in case.theirs.changed]]
+    ours = case.ours.events + [[(path, "") for path in case.ours.changed]]
+    return bool(paths) and case.theirs.reply == case.ours.reply and all(
+        Counter(one) == Counter(other) and steady(one) == steady(other)
+        for one, other in zip(theirs, ours))
+
+
+def _made_again(case):
+    return _same_but_for_order_of(case.transaction.made_again(), case)
+
+
+def _seen_on_the_way(case):
+    transaction = case.transaction
+    return case.replayed and _same_but_for_order_of(
+        transaction.made_again() | transaction.seen_on_the_way(), case)
+
+
+def _has_depth(case):
+    return case.step.payload.count(b"\0") >= 3
 
 
 def _has_odd_byte(path):
@@ -96,29 +139,29 @@ def _has_odd_byte(path):
                for byte in path)
 
 
-def _odd_special_name(step, _transaction):
-    path = _arguments(step)[0]
+def _odd_special_name(case):
+    path = _arguments(case.step)[0]
     return path.startswith(b"@") and _has_odd_byte(path)
 
 
-def _invalid_path(step, _transaction):
-    path = _arguments(step)[0]
+def _invalid_path(case):
+    path = _arguments(case.step)[0]
     return not path or _has_odd_byte(path) or path.endswith(b"/") or b"//" in path
 
 
-def _special(step, _transaction):
-    return step.payload.startswith(b"@")
+def _special(case):
+    return case.step.payload.startswith(b"@")
 
 
-def _over_long(step, _transaction):
-    return len(path_of(step)) > 2048
+def _over_long(case):
+    return len(path_of(case.step)) > 2048
 
 
-def _odd_domid(step, _transaction):
+def _odd_domid(case):
     """Is one of the arguments no number from 0 to 65535?"""
-    used = {Type.INTRODUCE: 1, Type.SET_TARGET: 2}.get(step.type, 1)
+    used = {Type.INTRODUCE: 1, Type.SET_TARGET: 2}.get(case.step.type, 1)
     return any(not argument.isdigit() or int(argument) > 65535
-               for argument in _arguments(step)[:used])
+               for argument in _arguments(case.step)[:used])
 
 
 def known():
@@ -130,13 +173,23 @@ def known():
     for type_ in (Type.RM, Type.SET_PERMS):
         for theirs, ours in (("ENOENT", "ok"), ("ok", "ENOENT")):
             yield Rule(type_, theirs, ours, snapshot, _overtaken, past=True)
-    yield Rule(Type.RM, "EIO", "ok", "4.17 sees a node that others made below a parent that it has "
-               "seen without it", _overtaken, past=True)
+    for theirs in ("EIO", "EINVAL"):
+        for ours in ("ok", "ENOENT"):
+            yield Rule(Type.RM, theirs, ours, "4.17 has seen the node or its parent before others "
+                       "changed them, and the other one after that", _torn, past=True)
     yield Rule(Type.TRANSACTION_END, "ok", "EAGAIN",
                "what it read at its start was changed by others", _ended_overtaken)
     yield Rule(Type.TRANSACTION_END, "EAGAIN", "ok",
                "others touched the same nodes, but nothing that it depends on (replayed: "
                "same replies) or it changed nothing", _ended_with_others)
+    yield Rule(Type.TRANSACTION_END, "ok", "ok",
+               "at its start it had nothing to do, at its end it has", _came_to_nothing, past=True)
+    yield Rule(Type.TRANSACTION_END, "ok", "ok",
+               "in 4.17 the event of a node that was removed with something above it and made "
+               "again has its place at the removal", _made_again)
+    yield Rule(Type.TRANSACTION_END, "ok", "ok", "order of events: done again at its end, a "
+               "request for a missing node looks at fewer or more nodes above it",
+               _seen_on_the_way)
 
     yield Rule(Type.WATCH, "EINVAL", "ok", "depth of a watch, since 4.22", _has_depth,
                undo=_unwatch)
@@ -152,7 +205,7 @@ def known():
     for type_, outcomes in ((Type.GET_FEATURE, ("ok",)), (Type.SET_FEATURE, ("EINVAL",)),
                             (Type.GET_QUOTA, ("ok",)), (Type.SET_QUOTA, ("EINVAL",))):
         for ours in outcomes:
-            yield Rule(type_, "ENOSYS", ours, "since 4.21 or 4.22", lambda step, transaction: True)
+            yield Rule(type_, "ENOSYS", ours, "since 4.21 or 4.22", lambda case: True)
     domid = "4.17 reads domain ids with atoi"
     for type_ in (Type.GET_DOMAIN_PATH, Type.IS_DOMAIN_INTRODUCED, Type.INTRODUCE, Type.SET_TARGET):
         yield Rule(type_, "ok", "EINVAL", domid, _odd_domid)

@@ -92,21 +92,23 @@ class Run:
 
 
 def fails(setting, steps):
-    """Do these steps alone lead to a difference?"""
+    """The difference to which these steps lead, if it is the last one that leads to it."""
+    number = 0
     with Run(setting) as run:
         try:
-            for step in steps:
+            for number, step in enumerate(steps, 1):
                 run.session.take(step)
             run.session.compare_stores()
         except (Difference, DaemonLost) as problem:
-            return str(problem)
+            return str(problem) if number == len(steps) else None
     return None
 
 
 def minimize(setting, steps):
     """The fewest steps found that still lead to a difference, and that difference.
 
-    Returns (None, None) when the difference does not show again.
+    The last step stays: without it, what is found may be another difference. Returns
+    (None, None) when the difference does not show again.
     """
     deadline = time.monotonic() + MINIMIZING_SECONDS
     problem = None
@@ -120,8 +122,8 @@ def minimize(setting, steps):
     chunk = len(steps) // 2
     while chunk and time.monotonic() < deadline:
         start = 0
-        while start < len(steps) and time.monotonic() < deadline:
-            fewer = steps[:start] + steps[start + chunk:]
+        while start < len(steps) - 1 and time.monotonic() < deadline:
+            fewer = steps[:start] + steps[min(start + chunk, len(steps) - 1):]
             found = fails(setting, fewer)
             if found:
                 steps, problem = fewer, found
@@ -145,13 +147,17 @@ class Outcome:
         limit = self.rules is not None and not self.rules.within_limit(self.compared)
         return len(self.differences) + int(limit)
 
+    def explained(self):
+        """Which rules were needed, how often, and how many transactions were replayed."""
+        if self.rules is None:
+            return ""
+        return (f"{self.rules.report(self.compared)}\n"
+                f"{self.replayed:6}  refused transactions were replayed")
+
     def report(self):
-        lines = []
-        if self.rules is not None:
-            lines.append(self.rules.report(self.compared))
-            lines.append(f"{self.replayed:6}  refused transactions were replayed")
-            if not self.rules.within_limit(self.compared):
-                lines.append("too many replies were explained by rules")
+        lines = [self.explained()]
+        if self.rules is not None and not self.rules.within_limit(self.compared):
+            lines.append("too many replies were explained by rules")
         lines += self.differences
         lines.append(f"{self.compared - len(self.differences)} passed, {self.failed} failed")
         return "\n".join(lines)

@@ -7,12 +7,18 @@ events, their order, and whether they came before or after the reply.
 There is one matter in which two correct daemons may differ at length, a transaction that
 is overtaken by changes of others:
 
-  * one may see the store as of the start of a transaction, the other each node as of its
-    first use, so inside an overtaken transaction replies may differ;
+  * ours sees the store as of the start of a transaction, theirs each node as of its first
+    use, so inside an overtaken transaction replies may differ;
   * one may find a conflict where the other finds none. Then the requests of the
     transaction are *replayed* on the daemon that refused it, now, at the moment of its
     end. If every reply is the one that the other daemon gave, that one's commit was right,
-    and with the replay's commit both stores are in line again, events included.
+    and with the replay's commit both stores are in line again, events included;
+  * what came to nothing in ours may be taken to have happened at the start, although at the
+    end it would do something. Then theirs, if it refused, keeps to nothing as well; if it
+    committed, ours is made to do the same now.
+
+RM and MKDIR answer OK whether or not they had anything to do. So equal replies are not
+enough for them: what they did is told by the events of the commit.
 """
 
 import contextlib
@@ -21,9 +27,7 @@ import dataclasses
 from tests.lib.xswire import ProtocolError, Timeout, Type, XsError
 import generate
 from side import REPLY, Side, kind
-
-WRITERS = (Type.WRITE, Type.MKDIR, Type.RM, Type.SET_PERMS)
-
+from transaction import IDEMPOTENT, Case, Transaction, apply, has_effect, path_of
 
 class Difference(Exception):
     """The two daemons differ and no rule explains it."""
@@ -31,39 +35,6 @@ class Difference(Exception):
 
 class DaemonLost(Exception):
     """A daemon has died, closed a connection, or does not answer any more."""
-
-
-class Transaction:
-    """An open transaction: what it did and what others changed meanwhile."""
-
-    def __init__(self, connection):
-        self.connection = connection
-        self.log = []
-        self.overtaken_by = set()
-        self.diverged = False
-
-    def wrote(self):
-        """Has it done anything that may change the store?"""
-        return any(kind(theirs) == "ok" or kind(ours) == "ok"
-                   for step, theirs, ours in self.log if step.type in WRITERS)
-
-    def is_overtaken(self, path):
-        """Has somebody else changed this path, something above it, or something below it?"""
-        return any(related(path, changed) for changed in self.overtaken_by)
-
-    def is_overtaken_anywhere(self):
-        return any(self.is_overtaken(path_of(step)) for step, _, _ in self.log)
-
-
-def path_of(step):
-    """The absolute path that a request names (meaningless when it names none)."""
-    path = step.payload.partition(b"\0")[0].decode("latin-1")
-    return path if path.startswith(("/", "@")) else generate.HOME + path
-
-
-def related(one, other):
-    one, other = one.rstrip("/") + "/", other.rstrip("/") + "/"
-    return one.startswith(other) or other.startswith(one)
 
 
 def _refill(client):
@@ -90,6 +61,8 @@ class Session:
         self.compared = 0
         self.replayed = 0
         self._generations = {}
+        # The paths of all nodes that there are.
+        self._nodes = set()
         self.reset()
 
     def close(self):
@@ -107,16 +80,21 @@ class Session:
                 side.barrier()
         self.transactions.clear()
         self._generations.clear()
-        self.compare_stores()
+        self._nodes = set(self._dump_both())
 
     def compare_stores(self):
         """Raises Difference unless both have the same tree."""
+        tree = self._dump_both()
+        assert set(tree) == self._nodes, f"wrong count of {sorted(set(tree) ^ self._nodes)}"
+
+    def _dump_both(self):
         with self._judged():
             theirs, ours = (side.dump() for side in self.sides)
         for path in sorted(set(theirs) | set(ours)):
             if theirs.get(path) != ours.get(path):
                 raise Difference(f"the stores differ at {path}:\n  theirs {theirs.get(path)}\n"
                                  f"  ours   {ours.get(path)}")
+        return theirs
 
     # -- one step ---------------------------------------------------------------------------
 
@@ -171,6 +149,7 @@ class Session:
         self.compared += 1
 
         transaction = self.transactions.get(step.transaction)
+        nodes = set(self._nodes)
         if step.type == Type.TRANSACTION_END and transaction and "EINVAL" not in (
                 kind(theirs.reply), kind(ours.reply)):
             theirs, ours = self._end(step, transaction, theirs, ours)
@@ -179,10 +158,12 @@ class Session:
         elif not self._same(step, theirs, ours):
             self._explain(step, transaction, theirs, ours)
         elif transaction:
-            transaction.log.append((step, theirs.reply, ours.reply))
+            transaction.note(step, theirs.reply, ours.reply)
+        else:
+            apply(self._nodes, step, theirs.reply)
         if step.type == Type.RESET_WATCHES and kind(ours.reply) == "ok":
             self._forget_transactions(step.connection)
-        self._overtake(step, theirs.changed + ours.changed)
+        self._overtake(step, (self._nodes ^ nodes).union(theirs.changed, ours.changed))
 
     def _overtake(self, step, changed):
         for name, transaction in self.transactions.items():
@@ -233,12 +214,10 @@ class Session:
 
     def _explain(self, step, transaction, theirs, ours):
         """Finds the rule for a difference and follows it; raises Difference without one."""
-        rule = self.rules.find(step, transaction, theirs, ours)
-        if rule is None:
-            raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
+        rule = self._rule(step, transaction, theirs, ours)
         self.rules.hit(rule)
         if transaction:
-            transaction.log.append((step, theirs.reply, ours.reply))
+            transaction.note(step, theirs.reply, ours.reply)
             transaction.diverged |= rule.past
         if rule.undo:
             undo = rule.undo(step)
@@ -254,7 +233,7 @@ class Session:
             raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
         for side, seen in zip(self.sides, (theirs, ours)):
             side.note_start(step, seen.reply)
-        self.transactions[step.opens] = Transaction(step.connection)
+        self.transactions[step.opens] = Transaction(step.connection, self._nodes)
 
     def _end(self, step, transaction, theirs, ours):
         """Judges the outcome of a transaction; returns what has happened after all."""
@@ -266,31 +245,43 @@ class Session:
             rule = self._rule(step, transaction, theirs, ours)
             if transaction.wrote():
                 theirs = self._replay(self.theirs, step, transaction, ours)
-                self._same_effects(theirs, ours)
+                self._same_effects(step, transaction, theirs, ours)
             self.rules.hit(rule)
         elif outcome == ("ok", "EAGAIN"):
             rule = self._rule(step, transaction, theirs, ours)
             if transaction.wrote():
                 ours = self._replay(self.ours, step, transaction, theirs)
-                self._same_effects(theirs, ours)
+                self._same_effects(step, transaction, theirs, ours)
             self.rules.hit(rule)
         elif outcome == ("ok", "ok") and transaction.diverged and ours.changed:
             raise Difference("ours has committed changes that rest on replies of the past")
         elif theirs != ours:
-            self._explain(step, None, theirs, ours)
+            rule = self._rule(step, transaction, theirs, ours)
+            if rule.past:
+                ours = self._replay(self.ours, step, transaction, theirs)
+                self._same_effects(step, transaction, theirs, ours)
+            self.rules.hit(rule)
+        if (step.payload == b"T\0" and not transaction.given_up
+                and kind(theirs.reply) == kind(ours.reply) == "ok"):
+            for request, their_reply, our_reply in transaction.log:
+                apply(self._nodes, request, our_reply if outcome[0] == "EAGAIN" else their_reply)
         return theirs, ours
 
     def _rule(self, step, transaction, theirs, ours):
-        rule = self.rules.find(step, transaction, theirs, ours)
+        rule = self.rules.find(Case(step, transaction, theirs, ours))
         if rule is None:
-            raise Difference(f"end of a transaction: theirs {show(theirs)}\nours   {show(ours)}")
+            raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
         return rule
 
-    @staticmethod
-    def _same_effects(theirs, ours):
-        if theirs.events != ours.events:
+    def _same_effects(self, step, transaction, theirs, ours):
+        """The transaction has been replayed on one side: did both do the same now?"""
+        if theirs == ours:
+            return
+        rule = self.rules.find(Case(step, transaction, theirs, ours, replayed=True))
+        if rule is None:
             raise Difference("the same transaction was committed by both, the second time on one "
                              f"of them:\ntheirs {show(theirs)}\nours   {show(ours)}")
+        self.rules.hit(rule)
 
     def _replay(self, side, step, transaction, committed):
         """Does a transaction again on the side that refused it, as the other committed it."""
@@ -301,18 +292,26 @@ class Session:
         seen = side.run(start)
         side.note_start(start, seen.reply)
         end = request_in(step, name)
+        nodes = set(self._nodes)
         for request, their_reply, our_reply in transaction.log:
             wanted = our_reply if side is self.theirs else their_reply
             again = side.run(request_in(request, name))
-            if same_content(request, again.reply, wanted):
+            same = same_content(request, again.reply, wanted)
+            if side is self.theirs and self.ours.snapshots and request.type in IDEMPOTENT:
+                same &= kind(wanted) != "ok" or (
+                    has_effect(nodes, request) == (request in transaction.effective))
+            apply(nodes, request, again.reply)
+            if same:
                 continue
-            if committed.changed:
+            if side is self.ours or committed.changed or transaction.leaves_changes():
                 raise Difference(
                     f"{step.transaction} was committed by one daemon only, and that was wrong: "
                     f"at its end\n  {request}\nis answered with {again.reply.payload[:200]!r}, in "
-                    f"the transaction that was committed with {wanted.payload[:200]!r}")
+                    f"the transaction that was committed with {wanted.payload[:200]!r}, or has "
+                    "not the same effect")
             # It came to nothing, so it may be taken to have happened at its start.
             end = dataclasses.replace(end, payload=b"F\0")
+            transaction.given_up = True
         seen = side.run(end)
         del side.transactions[name]
         if kind(seen.reply) != "ok":

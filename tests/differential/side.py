@@ -35,6 +35,9 @@ def kind(reply):
 class Side:
     """One daemon and our connections to it."""
 
+    # Does it, as the daemon that is judged, see the store as of the start of a transaction?
+    snapshots = True
+
     def __init__(self, daemon, connections):
         self.daemon = daemon
         self.transactions = {}

@@ -43,13 +43,13 @@ def with_itself(our_side=Side, rules=known):
 # -- the comparison itself --------------------------------------------------------------------
 
 
-def test_ours_answers_like_debians():
+def test_ours_answers_like_debians(record_outcome):
     setting = Setting(theirs=PEER)
     reason = setting.unavailable()
     if reason:
         pytest.skip(reason)
     outcome = compare(setting, REQUESTS, SEED)
-    print(outcome.report())
+    record_outcome(f"ours and {PEER} {peer.version(PEER)}, seed {SEED}", outcome)
     assert outcome.failed == 0, outcome.report()
     assert outcome.compared == REQUESTS
 
@@ -153,6 +153,7 @@ class Merging(Side):
     """
 
     careful = True
+    snapshots = False
 
     def __init__(self, *arguments):
         self._logs = {}
@@ -216,7 +217,7 @@ def test_rules_may_not_explain_much():
 
     def lenient():
         for type_ in Type:
-            yield Rule(type_, "ENOENT", "EACCES", "far too lenient", lambda step, transaction: True)
+            yield Rule(type_, "ENOENT", "EACCES", "far too lenient", lambda case: True)
 
     outcome = compare(with_itself(AlwaysWrong, lenient), 2000, SEED, shrink=False)
     assert not outcome.differences, outcome.report()
@@ -227,8 +228,8 @@ def test_a_rule_holds_for_its_type_and_pair_only():
     wrong = falsifying(FALSIFICATIONS["the name of an error"])
 
     def narrow():
-        yield Rule(Type.MKDIR, "ENOENT", "EACCES", "another type", lambda step, transaction: True)
-        yield Rule(Type.READ, "ENOENT", "EPERM", "another pair", lambda step, transaction: True)
+        yield Rule(Type.MKDIR, "ENOENT", "EACCES", "another type", lambda case: True)
+        yield Rule(Type.READ, "ENOENT", "EPERM", "another pair", lambda case: True)
 
     outcome = compare(with_itself(wrong, narrow), 500, SEED, shrink=False, enough=1)
     assert len(outcome.differences) == 1

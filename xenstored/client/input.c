@@ -127,6 +127,20 @@ static void receive(struct core *core, struct client *client, struct input *inpu
 		client->broken = true;
 }
 
+/* Tell the administrator of the first time for a domain, and of the first after a quiet time. */
+static void tell_limited(struct core *core, struct domain *domain)
+{
+	struct ratelimit *limit = &core->state.domains.ratelimit;
+
+	if (!domain->credit.told)
+		core_log(core, LOG_WARNING, "write rate limit: domain %u is affected",
+			 domain->domid);
+	else if (limit->quiet_reported)
+		core_log(core, LOG_WARNING, "write rate limit: rate limiting restarts");
+	domain->credit.told = true;
+	limit->quiet_reported = false;
+}
+
 /* Whether a client that was held back may go on; counts the time until it is worth another look. */
 static bool may_go_on(struct core *core, struct client *client)
 {
@@ -159,6 +173,7 @@ static bool may_go_on(struct core *core, struct client *client)
 	}
 	wait = ratelimit_wait(&core->state.domains.ratelimit, &domain->credit, core->now);
 	if (wait) {
+		tell_limited(core, domain);
 		client->wait = WAIT_CREDIT;
 		client->wait_until = core->now + wait;
 		return false;

@@ -137,6 +137,8 @@ void core_memory_changed(struct core *core, struct domain *domain)
 	if (domain_is_special(&core->state.domains, domain) || !domain->client ||
 	    domain->client->ignored)
 		return;
+	if (domain->client->wait == WAIT_QUOTA)
+		client_wake(core, domain->client);
 	if (hard && total > hard) {
 		if (account->over_hard)
 			return;
@@ -236,6 +238,18 @@ static void run_clients(struct core *core)
 	}
 }
 
+/* Tell when the write rate limit has had nothing to do for a while. */
+static void tell_quiet(struct core *core)
+{
+	struct ratelimit *limit = &core->state.domains.ratelimit;
+
+	if (!limit->last_effect || limit->quiet_reported ||
+	    core->now - limit->last_effect <= RATELIMIT_QUIET_MS)
+		return;
+	limit->quiet_reported = true;
+	core_log(core, LOG_WARNING, "write rate limit: not in force recently");
+}
+
 static void background(struct core *core)
 {
 	bool had = core_has_releases(core);
@@ -245,6 +259,7 @@ static void background(struct core *core)
 	if (had && !core_has_releases(core))
 		core->recheck = true;
 	transaction_limit_held(core);
+	tell_quiet(core);
 	if (core->owed)
 		core_tell_owed(core);
 }

@@ -323,6 +323,8 @@ int transaction_build(struct state *state, struct transaction *tx, struct tree *
 
 	if (tx->version == state->version) {
 		tree_branch(result, &tx->branch);
+		/* What had been removed before the start may have been released meanwhile. */
+		result->bytes = state->live.bytes + (tx->branch.bytes - tx->base.bytes);
 		return 0;
 	}
 	tree_branch(result, &state->live);

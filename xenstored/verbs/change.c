@@ -8,14 +8,20 @@
 #include "verbs/transaction.h"
 
 /* Charge writing, as long as somebody's transaction could suffer from it. */
-static void charge_credit(struct request *request, enum tree_change kind)
+static void charge_credit(struct request *request, const struct change *change)
 {
 	struct core *core = request->core;
 	struct domain *domain = request->client->identity.domain;
-	int units = kind == TREE_WRITE || kind == TREE_PERMS ? 1 : 2;
+	int units = 1;
 
 	if (!client_is_limited(request->client) || !core->transaction_count)
 		return;
+	/* The parent is written as well, and with a creation each missing ancestor. */
+	if (change->kind == TREE_REMOVE || change->kind == TREE_CREATE)
+		units++;
+	if (change->kind == TREE_CREATE)
+		for (size_t i = change->created_len; i < change->len; i++)
+			units += change->path[i] == '/';
 	while (units--)
 		ratelimit_charge(&core->state.domains.ratelimit, &domain->credit, core->now);
 }
@@ -71,11 +77,22 @@ static int change_live(struct request *request, struct change *change)
 		return error;
 	change_make(state, &state->live, change);
 	change_settle(state, change);
-	charge_credit(request, change->kind);
+	charge_credit(request, change);
 	for (int i = 0; i < 2; i++)
 		if (change->effect[i].domain)
 			core_memory_changed(core, change->effect[i].domain);
 	return 0;
+}
+
+/* Whether the transaction, as it is now, takes its guest above the memory quota. */
+static bool takes_too_much(const struct request *request)
+{
+	const struct account *account = client_account(request->client);
+	const struct transaction *tx = request->tx;
+
+	return client_is_limited(request->client) &&
+	       account_exceeds(account, QUOTA_MEMORY,
+			       account->now[QUOTA_MEMORY] - tx->charged + transaction_bytes(tx));
 }
 
 int request_change(struct request *request, enum tree_change kind, const struct path *path,
@@ -93,7 +110,13 @@ int request_change(struct request *request, enum tree_change kind, const struct 
 	kept = change_new(kind, path->text, path->len, value, value_len, perms);
 	if (!kept)
 		return request_poison(request, ENOMEM);
-	error = transaction_change(&request->core->state, request->tx, kept);
+	error = transaction_change(&request->core->state, request->tx, kept) ? ENOMEM : 0;
+	if (!error && takes_too_much(request)) {
+		/* Above its quota the guest would not be served any more, not even to end this. */
+		core_quota_hit(request->core, request->client->identity.domain, QUOTA_MEMORY);
+		transaction_lose(&request->core->state, request->tx);
+		error = EIO;
+	}
 	transaction_recharge(request->core, request->client, request->tx);
-	return error ? request_poison(request, ENOMEM) : 0;
+	return request_poison(request, error);
 }

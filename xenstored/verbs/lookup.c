@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "verbs/request.h"
+#include "verbs/transaction.h"
 
 int request_make_path(const struct request *request, const struct arg *arg, bool special,
 		      struct path *path)
@@ -60,8 +61,17 @@ int request_touch(struct request *request, const char *path, size_t len, const s
 		core_quota_hit(request->core, client->identity.domain, QUOTA_TRANSACTION_NODES);
 		return request_poison(request, ENOSPC);
 	}
+	if (client_is_limited(client) &&
+	    account_exceeds(account, QUOTA_MEMORY,
+			    account->now[QUOTA_MEMORY] + sizeof(struct touch) + len + 1) &&
+	    !transaction_find(&request->core->state, request->tx, path, len)) {
+		core_quota_hit(request->core, client->identity.domain, QUOTA_MEMORY);
+		return request_poison(request, ENOMEM);
+	}
 	if (transaction_touch(&request->core->state, request->tx, path, len, node, facets))
 		return request_poison(request, ENOMEM);
+	if (client_is_limited(client))
+		transaction_recharge(request->core, client, request->tx);
 	account_seen(account, QUOTA_TRANSACTION_NODES, request->tx->touch_count);
 	return 0;
 }

@@ -25,11 +25,6 @@ static int resolve(struct request *request, unsigned int letter, unsigned int do
 		*entry = perm_make(domid, letter, PERM_RECORD_ANY);
 		return 0;
 	}
-	if (domid == request->client->identity.domid) {
-		/* It speaks for the life that sent it, even if that has ended meanwhile. */
-		*entry = domain_perm(request->client->identity.domain, letter);
-		return 0;
-	}
 	error = core_know_domain(request->core, request->client, domid, &domain);
 	if (error == ENOENT) {
 		*entry = perm_make(domid, letter, PERM_RECORD_STALE);
@@ -96,6 +91,11 @@ int verb_set_perms(struct request *request)
 			core_quota_hit(request->core, client->identity.domain, QUOTA_NODE_SIZE);
 			return request_poison(request, ENOSPC);
 		}
+		if (count > lookup.node->perms->count)
+			error = request_check_memory(request,
+						     8 * (count - lookup.node->perms->count));
+		if (error)
+			return error;
 	}
 	perms = perms_get(&request->core->state.store.perms, entry, count);
 	if (!perms)

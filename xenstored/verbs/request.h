@@ -92,6 +92,12 @@ int request_touch_missing(struct request *request, const struct path *path,
 			  const struct lookup *lookup, unsigned int missing_facets,
 			  unsigned int nearest_facets);
 
+/**
+ * May the client's memory grow by @bytes? Returns 0, EIO (which poisons a transaction), or
+ * REQUEST_LATER when what is being released may make room.
+ */
+int request_check_memory(struct request *request, uint64_t bytes);
+
 /** A node write in the transaction failed: it can only end with ENOMEM. Returns @error. */
 int request_poison(struct request *request, int error);
 

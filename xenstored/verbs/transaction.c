@@ -86,6 +86,11 @@ int verb_transaction_start(struct request *request)
 		core_quota_hit(core, client->identity.domain, QUOTA_TRANSACTIONS);
 		return ENOSPC;
 	}
+	if (client_is_limited(client) &&
+	    account_exceeds(account, QUOTA_MEMORY, account->now[QUOTA_MEMORY] + sizeof(*tx))) {
+		core_quota_hit(core, client->identity.domain, QUOTA_MEMORY);
+		return ENOMEM;
+	}
 	tx = transaction_start(&core->state, core->now);
 	if (!tx)
 		return ENOMEM;

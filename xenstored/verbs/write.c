@@ -5,7 +5,7 @@
 
 #include "verbs/request.h"
 
-/* Bytes that the tree may grow by a child's name in its parent's list. */
+/* Bytes that the first of the missing names adds to the list of the node that is there. */
 static size_t name_in_list(const struct path *path, const struct lookup *lookup)
 {
 	const char *rest = path->text + lookup->nearest_len;
@@ -13,6 +13,27 @@ static size_t name_in_list(const struct path *path, const struct lookup *lookup)
 
 	path_next(&rest, path->text + path->len, &len);
 	return len + 1;
+}
+
+/* What the missing nodes take, @node bytes each besides their names and paths. */
+static uint64_t created_bytes(const struct path *path, const struct lookup *lookup, size_t node,
+			      size_t *longest_name)
+{
+	const char *rest = path->text + lookup->nearest_len, *end = path->text + path->len;
+	uint64_t bytes = 0;
+	size_t len;
+
+	*longest_name = 0;
+	for (unsigned int i = 0; i < lookup->missing; i++) {
+		path_next(&rest, end, &len);
+		bytes += node + (size_t)(rest - path->text);
+		if (!i)
+			continue;
+		bytes += len + 1; /* in the list of the one above */
+		if (len > *longest_name)
+			*longest_name = len;
+	}
+	return bytes;
 }
 
 static int hit(struct request *request, enum quota quota, int error)
@@ -41,8 +62,7 @@ static int check_size(struct request *request, size_t size)
 	return 0;
 }
 
-/* May the client's memory grow by @bytes? */
-static int check_memory(struct request *request, uint64_t bytes)
+int request_check_memory(struct request *request, uint64_t bytes)
 {
 	struct account *account = client_account(request->client);
 
@@ -81,7 +101,7 @@ static int write_existing(struct request *request, const struct path *path,
 	int error = check_size(request, node_size(node) - node->value_len + len);
 
 	if (!error && len > node->value_len)
-		error = check_memory(request, len - node->value_len);
+		error = request_check_memory(request, len - node->value_len);
 	if (!error)
 		error = request_change(request, TREE_WRITE, path, value, len, NULL);
 	return error;
@@ -113,8 +133,9 @@ static struct perms *inherit(struct request *request, const struct perms *parent
 static int create(struct request *request, const struct path *path, const struct lookup *lookup,
 		  const char *value, size_t len)
 {
-	size_t name = name_in_list(path, lookup), memory = 0;
+	size_t name = name_in_list(path, lookup), node, longest;
 	struct perms *perms;
+	uint64_t memory;
 	int error;
 
 	/* What is inherited is a dependency for everybody. */
@@ -129,13 +150,17 @@ static int create(struct request *request, const struct path *path, const struct
 	perms = inherit(request, lookup->nearest->perms);
 	if (!perms)
 		return request_poison(request, ENOMEM);
+	node = 16 + 8 * (size_t)perms->count;
+	memory = created_bytes(path, lookup, node, &longest) + len;
+	if (domain_owner(&request->core->state.domains, lookup->nearest->perms) ==
+	    request->client->identity.domain)
+		memory += name;
 	if (lookup->missing > 1)
-		error = check_size(request, 16 + 8 * (size_t)perms->count);
+		error = check_size(request, node + longest + 1);
 	if (!error)
-		error = check_size(request, 16 + 8 * (size_t)perms->count + len);
-	memory = lookup->missing * (16 + 8 * (size_t)perms->count + path->len) + len;
+		error = check_size(request, node + len);
 	if (!error)
-		error = check_memory(request, memory);
+		error = request_check_memory(request, memory);
 	if (!error)
 		error = request_change(request, TREE_CREATE, path, value, len, perms);
 	request->work += lookup->missing;
