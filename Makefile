@@ -48,16 +48,24 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 CORE_OBJECTS   := $(call objects,$(filter-out domstate/open.c domstate/hypercall.c, \
 	$(foreach d,$(CORE_DIRS),$(call sources,$(d)))))
 DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/daemon)) \
-	$(call sources,xenstored/xen) domstate/open.c domstate/hypercall.c)
+	$(call sources,xenstored/xen) $(call sources,liveupdate) domstate/open.c \
+	domstate/hypercall.c)
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
-UNIT_DIRS  := $(CORE_DIRS) xenstored/daemon xenstored/control-client tests/unit tests/fuzz
+UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 
-PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so
-ALL_OBJECTS := $(CORE_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
+# The simulated host: the mechanism, the process around it, and look-alikes of Xen's libraries.
+HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c)
+SIMXEN_OBJECTS := $(call objects,$(call sources,hypervisor/host) hypervisor/libs/client.c)
+SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 libxengnttab.so.1 \
+	libxencall.so.1 libxenmanage.so.1 libxenctrl.so.4.17 libxenguest.so.4.17 simxen-preload.so)
+
+PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
+	$(OUT)/simxen $(SIMXEN_LIBS)
+ALL_OBJECTS := $(CORE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
 	$(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
@@ -100,13 +108,47 @@ $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OU
 
 $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
-$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
+		$(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
 
 # The one test that makes allocations fail.
 $(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+
+$(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
+
+$(OUT)/simxen: $(SIMXEN_OBJECTS) $(OUT)/libhypervisor.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# Loaded into foreign programs, so never with sanitizers: one build for all variants.
+LIBS := hypervisor/libs
+SIMXEN_LIB_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror -fno-common \
+	-D_GNU_SOURCE -I. -fPIC -shared -Wl,-z,defs '-Wl,-rpath,$$ORIGIN'
+SIMXEN_HEADERS := $(wildcard $(LIBS)/*.h hypervisor/host/protocol.h hypervisor/*.h)
+simxen_library = @mkdir -p $(@D); $(if $(filter 1,$(V)),set -x;,echo '  LD  $@';) \
+	$(CC) $(SIMXEN_LIB_FLAGS) -Wl,-soname,$(@F) $(if $(1),-Wl$(comma)--version-script=$(LIBS)/versions/$(1).map) \
+	-o $@.new $(filter %.c,$^) $(filter build/%.so.0,$^) && mv $@.new $@
+comma := ,
+
+build/simxen-lib/libsimxen.so.0: $(addprefix $(LIBS)/,client.c foreign.c mapping-table.c) $(SIMXEN_HEADERS)
+	$(call simxen_library,libsimxen)
+build/simxen-lib/libxenevtchn.so.1: $(LIBS)/xenevtchn.c build/simxen-lib/libsimxen.so.0
+	$(call simxen_library,libxenevtchn)
+build/simxen-lib/libxengnttab.so.1: $(LIBS)/xengnttab.c $(LIBS)/mapping-table.c build/simxen-lib/libsimxen.so.0
+	$(call simxen_library,libxengnttab)
+build/simxen-lib/libxencall.so.1: $(LIBS)/xencall.c build/simxen-lib/libsimxen.so.0
+	$(call simxen_library,libxencall)
+build/simxen-lib/libxenmanage.so.1: $(LIBS)/xenmanage.c build/simxen-lib/libsimxen.so.0
+	$(call simxen_library,libxenmanage)
+build/simxen-lib/libxenctrl.so.4.17: $(LIBS)/xenctrl.c $(LIBS)/xenctrl-absent.c build/simxen-lib/libsimxen.so.0
+	$(call simxen_library,libxenctrl)
+build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
+	$(call simxen_library,libxenguest)
+build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
+	$(call simxen_library,)
 
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)

@@ -22,14 +22,20 @@ EXTRACTED="xen-utils-4.17 libxenmisc4.17 libxencall1 libxendevicemodel1 libxenev
 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 \
 libxentoollog1 libyajl2 xenstore-utils"
 
+# The same two lists for booting a real Xen, fetched into a tree of its own and
+# only when that is asked for: the kernel alone is 70 MB.
+XEN_INSTALLED="qemu-system-x86 cpio xz-utils binutils"
+XEN_EXTRACTED="xen-hypervisor-4.17-amd64 busybox-static"
+
 # A package that was not to be had is asked for again after this time.
 RETRY_MINUTES=60
 
 usage()
 {
 	cat <<-END
-	usage: deps.sh [--check | --fetch | --print-env]
+	usage: deps.sh [--check | --fetch | --xen | --print-env]
 	  (no option)   install what is missing (as root), then fetch what is extracted
+	  --xen         the same, and then what boots a real Xen
 	  --check       only name the packages that are not installed; exit 1 if there are any
 	  --fetch       only fetch and extract, install nothing
 	  --print-env   print shell assignments with the paths of what was extracted
@@ -62,7 +68,7 @@ not_installed()
 
 install_missing()
 {
-	missing=$(not_installed $INSTALLED | tr '\n' ' ')
+	missing=$(not_installed "$@" | tr '\n' ' ')
 	missing=${missing% }
 	[ -n "$missing" ] || return 0
 
@@ -183,6 +189,28 @@ fetch_extracted()
 	fi
 }
 
+# The kernel's package carries its version in its name; one that is there already will do.
+kernel_package()
+{
+	sed -n 's/^\(linux-image-[0-9][^ ]*\) .*/\1/p' "$cache/versions" 2>/dev/null | grep . && return
+	name()
+	{
+		apt-cache depends linux-image-amd64 2>/dev/null |
+			sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*-amd64\)$/\1/p' | head -n 1
+	}
+	name | grep . && return
+	[ "$(id -u)" -eq 0 ] && apt-get -q update >/dev/null 2>&1
+	name | grep . || echo linux-image-amd64
+}
+
+fetch_xen()
+{
+	cache=$cache/xen
+	mkdir -p "$cache"
+	EXTRACTED="$XEN_EXTRACTED $(kernel_package)"
+	fetch_extracted
+}
+
 print_path()
 {
 	if [ -e "$2" ]; then
@@ -205,6 +233,7 @@ print_env()
 	print_path DEBIAN_OXENSTORED "$bin/oxenstored"
 	print_path DEBIAN_XENSTORE_CONTROL "$bin/xenstore-control"
 	print_path TEST_XENSTORE "$bin/test-xenstore"
+	print_path XEN_ROOT "$cache/xen/root"
 }
 
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
@@ -236,8 +265,13 @@ case ${1-} in
 	fetch_extracted
 	;;
 '')
-	install_missing
+	install_missing $INSTALLED
 	fetch_extracted
+	;;
+--xen)
+	install_missing $INSTALLED $XEN_INSTALLED
+	fetch_extracted
+	fetch_xen
 	;;
 *)
 	usage >&2

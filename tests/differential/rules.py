@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.lib.xswire import Type, strings, type_name
 import generate
 from side import REPLY, kind
-from transaction import absolute, parent_of, path_of
+from transaction import absolute, below, parent_of, path_of
 
 # The largest part of all replies that rules may explain.
 LIMIT = 0.02
@@ -92,6 +92,14 @@ def _torn(case):
     return _overtaken(case) and case.transaction.has_looked_near(parent_of(path_of(case.step)))
 
 
+def _torn_parent(case):
+    """The parent was removed and is there again with a node that others made below it as well."""
+    transaction, parent = case.transaction, parent_of(path_of(case.step))
+    return (transaction is not None and parent in transaction.nodes
+            and any(below(path, parent) and transaction.is_overtaken(path)
+                    for path in transaction.made_again()))
+
+
 def _ended_overtaken(case):
     return case.transaction is not None and case.transaction.is_overtaken_anywhere()
 
@@ -125,9 +133,9 @@ def _made_again(case):
 
 
 def _seen_on_the_way(case):
-    transaction = case.transaction
-    return case.replayed and _same_but_for_order_of(
-        transaction.made_again() | transaction.seen_on_the_way(), case)
+    on_the_way = case.transaction.seen_on_the_way()
+    return bool(on_the_way) and _same_but_for_order_of(
+        case.transaction.made_again() | on_the_way, case)
 
 
 def _has_depth(case):
@@ -177,6 +185,8 @@ def known():
         for ours in ("ok", "ENOENT"):
             yield Rule(Type.RM, theirs, ours, "4.17 has seen the node or its parent before others "
                        "changed them, and the other one after that", _torn, past=True)
+    yield Rule(Type.RM, "ENOENT", "ok", "4.17 does not make a removed parent again for a node "
+               "that others made", _torn_parent, past=True)
     yield Rule(Type.TRANSACTION_END, "ok", "EAGAIN",
                "what it read at its start was changed by others", _ended_overtaken)
     yield Rule(Type.TRANSACTION_END, "EAGAIN", "ok",
@@ -187,8 +197,8 @@ def known():
     yield Rule(Type.TRANSACTION_END, "ok", "ok",
                "in 4.17 the event of a node that was removed with something above it and made "
                "again has its place at the removal", _made_again)
-    yield Rule(Type.TRANSACTION_END, "ok", "ok", "order of events: done again at its end, a "
-               "request for a missing node looks at fewer or more nodes above it",
+    yield Rule(Type.TRANSACTION_END, "ok", "ok", "order of events: a request for a missing node "
+               "looks at what is above it up to what is there, and others changed that",
                _seen_on_the_way)
 
     yield Rule(Type.WATCH, "EINVAL", "ok", "depth of a watch, since 4.22", _has_depth,

@@ -293,13 +293,13 @@ class Session:
         side.note_start(start, seen.reply)
         end = request_in(step, name)
         nodes = set(self._nodes)
-        for request, their_reply, our_reply in transaction.log:
+        for position, (request, their_reply, our_reply) in enumerate(transaction.log):
             wanted = our_reply if side is self.theirs else their_reply
             again = side.run(request_in(request, name))
             same = same_content(request, again.reply, wanted)
             if side is self.theirs and self.ours.snapshots and request.type in IDEMPOTENT:
                 same &= kind(wanted) != "ok" or (
-                    has_effect(nodes, request) == (request in transaction.effective))
+                    has_effect(nodes, request) == (position in transaction.effective))
             apply(nodes, request, again.reply)
             if same:
                 continue

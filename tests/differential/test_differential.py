@@ -207,6 +207,131 @@ def test_a_commit_with_stale_replies_is_found():
         outcome.report()
 
 
+# -- transactions that are overtaken -----------------------------------------------------------
+
+
+def step(connection, type_, payload=b"", transaction=None, opens=None):
+    payload = strings(payload) if isinstance(payload, str) else payload
+    return generate.Step(connection, type=type_, payload=payload, transaction=transaction,
+                         opens=opens)
+
+
+START = step(0, Type.TRANSACTION_START, b"\0", opens="T")
+END = step(0, Type.TRANSACTION_END, b"T\0", "T")
+
+
+class EndsInPast(Side):
+    """Stands for a daemon that tells the client OK, but drops what a transaction did."""
+
+    def send(self, step):
+        if step.type == Type.TRANSACTION_END and step.transaction == END.transaction:
+            step = step.__class__(step.connection, type=step.type, payload=b"F\0",
+                                  transaction=step.transaction)
+        return super().send(step)
+
+
+OVERTAKEN = {
+    "a node removed that did not exist at the start":
+        [START, step(1, Type.MKDIR, "/s/dd/dd"), step(0, Type.RM, "/s/dd", "T"), END],
+    "a node made that existed at the start":
+        [step(1, Type.MKDIR, "/s/a"), START, step(1, Type.RM, "/s/a"),
+         step(0, Type.MKDIR, "/s/a", "T"), END],
+}
+
+
+@pytest.mark.parametrize("what", OVERTAKEN)
+def test_nothing_to_do_at_the_start_is_brought_in_line(what):
+    with Run(with_itself(EndsInPast)) as run:
+        for one in OVERTAKEN[what]:
+            run.session.take(one)
+        run.session.compare_stores()
+        assert run.rules.total() == 1
+        assert run.session.replayed == 1
+
+
+@pytest.mark.parametrize("steps", [
+    [START, step(0, Type.RM, "/s", "T"), END],
+    [START, step(1, Type.WRITE, "/s"), step(0, Type.RM, "/s", "T"), END],
+    [START, step(1, Type.WRITE, "/s/a"), step(0, Type.RM, "/s", "T"), END],
+    [START, step(1, Type.WRITE, "/s/a"), step(0, Type.WRITE, "/s/b", "T"), END],
+    [START, step(1, Type.WRITE, "/s/a"), step(0, Type.RM, "/s/a", "T"),
+     step(0, Type.WRITE, "/s/b", "T"), END],
+])
+def test_what_there_was_to_do_at_the_start_may_not_be_lost(steps):
+    with Run(with_itself(EndsInPast)) as run, pytest.raises(Difference):
+        for one in steps:
+            run.session.take(one)
+
+
+def reordering(path):
+    """A Side that gives the events of a commit with this path's last."""
+
+    class Reordering(Side):
+        @staticmethod
+        def _later(paths, name):
+            return sorted(paths, key=lambda one: name(one) == path)
+
+        def receive_barrier(self):
+            after = super().receive_barrier()
+            return [self._later(events, lambda event: event[0]) for events in after]
+
+    return Reordering
+
+
+REMOVE_AND_MAKE = [step(0, Type.RM, "/s", "T"), step(0, Type.WRITE, "/b/a", "T"),
+                   step(0, Type.WRITE, "/s/a", "T")]
+
+
+@pytest.mark.parametrize("made, late, explained", [
+    (REMOVE_AND_MAKE, "/s/a", True),
+    # These are not made again after they were removed with something above them.
+    (REMOVE_AND_MAKE, "/s", False),
+    (REMOVE_AND_MAKE[::-1], "/s/a", False),
+    # Nobody else has changed what is looked at on the way to what is missing.
+    ([step(0, Type.READ, "/s/b/c", "T"), step(0, Type.WRITE, "/b/a", "T"),
+      step(0, Type.WRITE, "/s", "T")], "/s", False),
+    ([step(0, Type.RM, "/s/a", "T"), step(0, Type.WRITE, "/s/a", "T"),
+      step(0, Type.WRITE, "/b/a", "T")], "/s/a", False),
+])
+def test_the_order_of_events_is_free_only_for_nodes_made_again(made, late, explained):
+    with Run(with_itself(reordering(late))) as run:
+        run.session.take(step(1, Type.MKDIR, "/s/a"))
+        run.session.take(step(2, Type.WATCH, strings("/", "t")))
+        for one in [START] + made:
+            run.session.take(one)
+        if explained:
+            run.session.take(END)
+            assert run.rules.total() == 1
+        else:
+            with pytest.raises(Difference):
+                run.session.take(END)
+
+
+def test_only_the_past_explains_a_reply_of_the_past():
+    """Others make a node; that a transaction began before does not see it is right, but not
+    that it does not see what has been there all the time."""
+    snapshot = [START, step(1, Type.WRITE, "/s/a"), step(0, Type.READ, "/s/a", "T")]
+    older = [step(1, Type.WRITE, "/s/a")] + snapshot
+
+    def blind(message):
+        return message._replace(type=Type.ERROR, payload=b"ENOENT\0") \
+            if message.type == Type.READ else message
+
+    for steps, explained in ((snapshot, True), (older, False)):
+        with Run(with_itself(falsifying(blind))) as run:
+            for one in steps[:-1]:
+                run.session.take(one)
+            if explained:
+                run.session.take(steps[-1])
+                assert run.rules.total() == 1
+            else:
+                with pytest.raises(Difference):
+                    run.session.take(steps[-1])
+
+
+# -- the rules as such -------------------------------------------------------------------------
+
+
 def test_rules_may_not_explain_much():
     wrong = falsifying(FALSIFICATIONS["the name of an error"])
 

@@ -69,8 +69,8 @@ class Transaction:
         # The nodes that there were at its start, and those that it sees of that now.
         self.base = frozenset(nodes)
         self.nodes = set(nodes)
-        # The writes that had something to do there.
-        self.effective = []
+        # The positions in the log of the writes that had something to do there.
+        self.effective = set()
         self.overtaken_by = set()
         # Was a request in it answered differently, and rightly so?
         self.diverged = False
@@ -78,9 +78,9 @@ class Transaction:
         self.given_up = False
 
     def note(self, step, theirs, ours):
-        self.log.append((step, theirs, ours))
         if step.type in WRITERS and kind(ours) == "ok" and has_effect(self.nodes, step):
-            self.effective.append(step)
+            self.effective.add(len(self.log))
+        self.log.append((step, theirs, ours))
         apply(self.nodes, step, ours)
 
     def _writes(self):
@@ -106,13 +106,13 @@ class Transaction:
     def is_idle(self):
         """Had an overtaken request nothing to do, though it was answered with OK?"""
         return any(step.type in IDEMPOTENT and kind(theirs) == kind(ours) == "ok"
-                   and self.is_overtaken(path_of(step)) and step not in self.effective
-                   for step, theirs, ours in self.log)
+                   and self.is_overtaken(path_of(step)) and position not in self.effective
+                   for position, (step, theirs, ours) in enumerate(self.log))
 
     def leaves_changes(self):
         """Must there be an event if what it did at its start is committed?"""
-        return any(path_of(step) in self.base or path_of(step) in self.nodes
-                   for step in self.effective)
+        paths = {path_of(self.log[position][0]) for position in self.effective}
+        return not paths.isdisjoint(self.base | self.nodes)
 
     def made_again(self):
         """What it removed with something above it, and then made or changed."""

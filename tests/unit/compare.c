@@ -8,7 +8,8 @@
 bool compare_models(const struct model_node *a, const struct model_node *b)
 {
 	if (strcmp(a->name, b->name) != 0 || a->count != b->count || a->value_len != b->value_len ||
-	    memcmp(a->value, b->value, a->value_len) != 0 || !model_same_perms(&a->perms, &b->perms))
+	    memcmp(a->value, b->value, a->value_len) != 0 ||
+	    !model_same_perms(&a->perms, &b->perms))
 		return false;
 	for (unsigned int i = 0; i < a->count; i++)
 		if (!compare_models(a->child[i], b->child[i]))
@@ -93,7 +94,8 @@ size_t compare_recount(struct node *node)
 
 static uint64_t count_nodes(const struct core *core, const struct domain *domain, struct node *node)
 {
-	uint64_t count = node->name_len && domain_owner(&core->state.domains, node->perms) == domain;
+	uint64_t count = node->name_len &&
+			 domain_owner(&core->state.domains, node->perms) == domain;
 	struct node *child;
 
 	for (uint32_t i = 0; (child = children_at(node, i)); i++)
@@ -226,8 +228,8 @@ static bool as_model(const struct core *core, const struct model *model, unsigne
 	return false;
 }
 
-bool compare_core(const struct core *core, const struct model *model,
-		  const struct compare_use *use, char *why, size_t size)
+bool compare_core(const struct core *core, const struct model *model, const struct compare_use *use,
+		  char *why, size_t size)
 {
 	if (!same_node(core, core->state.live.root, model, model->live, why, size))
 		return false;

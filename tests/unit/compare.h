@@ -26,8 +26,8 @@ bool compare_recounts(const struct core *core, char *why, size_t size);
  * Compare the live store (names in order, values, permissions) and all accounts with the model, and
  * with a recount. The core is at rest and nothing is queued. Returns as compare_recounts().
  */
-bool compare_core(const struct core *core, const struct model *model,
-		  const struct compare_use *use, char *why, size_t size);
+bool compare_core(const struct core *core, const struct model *model, const struct compare_use *use,
+		  char *why, size_t size);
 
 /** Memory of all nodes and pages below @node, counted one by one. */
 size_t compare_recount(struct node *node);

@@ -71,12 +71,15 @@ static inline void run_in_world(void **state)
 }
 
 /** A test that gets a fresh world as *state. */
-#define world_test(f) {#f, run_in_world, NULL, NULL, (void *)(f)}
+#define world_test(f)                                                                              \
+	{                                                                                          \
+#f, run_in_world, NULL, NULL, (void *)(f)                                          \
+	}
 
 #define run_group(tests) cmocka_run_group_tests(tests, NULL, NULL)
 
 /* Assertions that name the place; each request is also a statement of what it answers. */
-#define ok(request) assert_int_equal(request, 0)
+#define ok(request)	      assert_int_equal(request, 0)
 #define fails(error, request) assert_int_equal(request, error)
 
 /** A node of dom0's making with these permissions. */
@@ -183,7 +186,7 @@ static inline void watch_depth(struct peer *peer, const char *path, const char *
 }
 
 #define event_is(peer, text) assert_string_equal(peer_event(peer), text)
-#define no_event(peer) assert_string_equal(peer_event(peer), "")
+#define no_event(peer)	     assert_string_equal(peer_event(peer), "")
 
 /** A request is in; nothing came back. */
 static inline void no_answer(struct peer *peer)

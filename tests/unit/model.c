@@ -156,8 +156,7 @@ bool model_same_perms(const struct model_perms *a, const struct model_perms *b)
 		return false;
 	for (unsigned int i = 0; i < a->count; i++)
 		if (a->entry[i].letter != b->entry[i].letter ||
-		    a->entry[i].domid != b->entry[i].domid ||
-		    a->entry[i].life != b->entry[i].life)
+		    a->entry[i].domid != b->entry[i].domid || a->entry[i].life != b->entry[i].life)
 			return false;
 	return true;
 }
@@ -209,7 +208,7 @@ static unsigned int rights(const struct model *model, unsigned int domid,
 			letter = perms->entry[i].letter;
 			break;
 		}
-	return letter == 'b' ? RIGHT_READ | RIGHT_WRITE
+	return letter == 'b'   ? RIGHT_READ | RIGHT_WRITE
 	       : letter == 'r' ? RIGHT_READ
 	       : letter == 'w' ? RIGHT_WRITE
 			       : 0;
@@ -306,7 +305,8 @@ static void get_perms(const struct model *model, const struct model_node *node,
 	for (unsigned int i = 0; i < perms.count; i++)
 		reply->len += (size_t)snprintf(reply->bytes + reply->len,
 					       sizeof(reply->bytes) - reply->len, "%c%u",
-					       perms.entry[i].letter, perms.entry[i].domid) + 1;
+					       perms.entry[i].letter, perms.entry[i].domid) +
+			      1;
 	reply->perms = node->perms;
 }
 
@@ -419,9 +419,12 @@ void model_run(const struct model *model, struct model_node *root,
 	       const struct model_request *request, long held, struct model_reply *reply)
 {
 	static const unsigned int wanted[MODEL_VERBS] = {
-		[MODEL_READ] = RIGHT_READ,	[MODEL_DIRECTORY] = RIGHT_READ,
-		[MODEL_GET_PERMS] = RIGHT_READ, [MODEL_WRITE] = RIGHT_WRITE,
-		[MODEL_MKDIR] = RIGHT_WRITE,	[MODEL_RM] = RIGHT_WRITE,
+		[MODEL_READ] = RIGHT_READ,
+		[MODEL_DIRECTORY] = RIGHT_READ,
+		[MODEL_GET_PERMS] = RIGHT_READ,
+		[MODEL_WRITE] = RIGHT_WRITE,
+		[MODEL_MKDIR] = RIGHT_WRITE,
+		[MODEL_RM] = RIGHT_WRITE,
 		[MODEL_SET_PERMS] = RIGHT_WRITE | RIGHT_OWN,
 	};
 	struct model_node *node, *nearest, *parent;

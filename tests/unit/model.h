@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_DOMAINS   6u /* domids 0 to 5 */
+#define MODEL_DOMAINS	6u /* domids 0 to 5 */
 #define MODEL_PERMS_MAX 8u
 #define MODEL_VALUE_MAX 64u
 #define MODEL_REPLY_MAX 4096u
-#define MODEL_ANY       32757u /* DOMID_ANY */
+#define MODEL_ANY	32757u /* DOMID_ANY */
 
-#define MODEL_NO_QUOTA	LONG_MIN
+#define MODEL_NO_QUOTA LONG_MIN
 
 /* What a permission entry is bound to: a life of a domain, or one of these. */
 #define MODEL_STALE    0u
@@ -81,7 +81,7 @@ enum model_verb {
 struct model_request {
 	enum model_verb verb;
 	unsigned int domid; /* who asks; 0 is privileged */
-	char path[128];     /* absolute */
+	char path[128];	    /* absolute */
 	char value[MODEL_VALUE_MAX];
 	size_t value_len;
 	struct model_perms perms; /* lives filled in by model_bind() */

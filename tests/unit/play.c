@@ -350,7 +350,13 @@ static void no_print(void *data, const char *text)
 	(void)text;
 }
 
-static const struct control_ops control = {no_switch, no_settings, no_switch, no_switch, no_print};
+static const struct control_ops control = {
+	.log_switch = no_switch,
+	.log_settings = no_settings,
+	.logfile = no_switch,
+	.memreport = no_switch,
+	.print = no_print,
+};
 
 /* One performance. Returns whether the allocation that was to fail was reached. */
 static bool perform(struct play *play, const struct core_config *config, play_script *setup,

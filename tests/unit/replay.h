@@ -16,7 +16,8 @@
 /* What happened, over all scripts: a test in which nothing happens proves nothing. */
 struct replay_counts {
 	unsigned long steps, skipped, requests, in_transaction;
-	unsigned long commits, read_only, over_others;  /* over_others: committed after others were */
+	unsigned long commits, read_only,
+		over_others; /* over_others: committed after others were */
 	unsigned long refused, refused_reply, refused_dependency, refused_identity;
 	unsigned long quota_hits, quota_commits, deaths;
 };

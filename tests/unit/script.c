@@ -32,7 +32,8 @@ static void roll_path(struct dice *dice, bool wide, char *path, size_t size)
 	}
 	depth = depth < 6 ? 1 : depth < 12 ? 2 : depth < 15 ? 3 : 4;
 	for (unsigned int i = 0; i < depth; i++)
-		at += snprintf(at, size - (size_t)(at - path), "/%c", "abc"[dice_roll(dice, i ? 2 : 3)]);
+		at += snprintf(at, size - (size_t)(at - path), "/%c",
+			       "abc"[dice_roll(dice, i ? 2 : 3)]);
 }
 
 static unsigned int roll_domid(struct dice *dice)
@@ -61,8 +62,8 @@ static void roll_perms(struct dice *dice, struct model_perms *perms)
 static void roll_request(struct dice *dice, bool wide, struct model_request *request)
 {
 	static const enum model_verb verbs[] = {
-		MODEL_READ,  MODEL_READ,  MODEL_DIRECTORY, MODEL_GET_PERMS, MODEL_WRITE, MODEL_WRITE,
-		MODEL_WRITE, MODEL_MKDIR, MODEL_RM,	   MODEL_SET_PERMS,
+		MODEL_READ,  MODEL_READ,  MODEL_DIRECTORY, MODEL_GET_PERMS, MODEL_WRITE,
+		MODEL_WRITE, MODEL_WRITE, MODEL_MKDIR,	   MODEL_RM,	    MODEL_SET_PERMS,
 	};
 
 	request->verb = verbs[dice_roll(dice, sizeof(verbs) / sizeof(verbs[0]))];
@@ -86,7 +87,7 @@ static enum step_kind roll_world(struct dice *dice)
 	static const enum step_kind kinds[] = {
 		STEP_CREATE,  STEP_INTRODUCE, STEP_INTRODUCE, STEP_INTRODUCE, STEP_INTRODUCE,
 		STEP_RELEASE, STEP_DESTROY,   STEP_VANISH,    STEP_REPLACE,   STEP_TELL,
-		STEP_TARGET,  STEP_TARGET,    STEP_QUOTA,	STEP_QUOTA,
+		STEP_TARGET,  STEP_TARGET,    STEP_QUOTA,     STEP_QUOTA,
 	};
 
 	return kinds[dice_roll(dice, sizeof(kinds) / sizeof(kinds[0]))];

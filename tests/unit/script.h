@@ -26,13 +26,13 @@ enum step_kind {
 	STEP_WATCH,
 	STEP_UNWATCH,
 	STEP_RESET_WATCHES,
-	STEP_CREATE,	/* the hypervisor makes a domain */
+	STEP_CREATE, /* the hypervisor makes a domain */
 	STEP_INTRODUCE,
 	STEP_RELEASE,
-	STEP_DESTROY,	/* the domain dies and the store is told */
-	STEP_VANISH,	/* the domain dies and nobody is told yet */
-	STEP_REPLACE,	/* the same, and another domain gets its domid */
-	STEP_TELL,	/* the store is told of all changes */
+	STEP_DESTROY, /* the domain dies and the store is told */
+	STEP_VANISH,  /* the domain dies and nobody is told yet */
+	STEP_REPLACE, /* the same, and another domain gets its domid */
+	STEP_TELL,    /* the store is told of all changes */
 	STEP_TARGET,
 	STEP_QUOTA,
 	STEP_READ_ALL, /* compare everything by requests */

@@ -293,16 +293,18 @@ static void test_order_of_the_checks_of_set_perms(void **state)
 
 static void test_privileged_requests_are_refused(void **state)
 {
-	static const uint32_t types[] = {XS_CONTROL, XS_INTRODUCE, XS_RELEASE,
-					 XS_IS_DOMAIN_INTRODUCED, XS_RESUME, XS_SET_TARGET,
-					 XS_GET_FEATURE, XS_SET_FEATURE, XS_GET_QUOTA, XS_SET_QUOTA};
+	static const uint32_t types[] = {
+		XS_CONTROL,   XS_INTRODUCE,  XS_RELEASE,     XS_IS_DOMAIN_INTRODUCED,
+		XS_RESUME,    XS_SET_TARGET, XS_GET_FEATURE, XS_SET_FEATURE,
+		XS_GET_QUOTA, XS_SET_QUOTA};
 	struct harness *h = *state;
 	struct peer *five = guest(h, 5);
 	struct answer answer;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		fails(EACCES, peer_ask(five, types[i], 0, "5 6 7", NULL));
-		/* Before the transaction is looked at; one question is for everybody without arguments. */
+		/* Before the transaction is looked at; one question is for everybody without
+		 * arguments. */
 		if (types[i] != XS_GET_FEATURE)
 			fails(EACCES, peer_ask(five, types[i], 99, "5", NULL));
 	}

@@ -6,9 +6,9 @@
  */
 #include "guests.h"
 
-#define STALLED "Domain 5 exceeds hard memory quota, Xenstore interface to domain stalled"
-#define RELEASED "Domain 5 below hard memory quota again"
-#define SOFT "Domain 5 exceeds soft memory quota"
+#define STALLED	   "Domain 5 exceeds hard memory quota, Xenstore interface to domain stalled"
+#define RELEASED   "Domain 5 below hard memory quota again"
+#define SOFT	   "Domain 5 exceeds soft memory quota"
 #define SOFT_AGAIN "Domain 5 below soft memory quota again"
 
 static unsigned int memory(struct harness *h)
@@ -177,7 +177,8 @@ static void test_above_the_limit_nothing_is_read_until_nodes_are_removed(void **
 	struct peer *five = guest(h, 5);
 
 	allow(h, 200);
-	ok(peer_mkdir(h->dom0, 0, "/local/domain/5/x/y/a-rather-long-name-that-fills-up-everything"));
+	ok(peer_mkdir(h->dom0, 0,
+		      "/local/domain/5/x/y/a-rather-long-name-that-fills-up-everything"));
 	assert_true(harness_logged(h, STALLED));
 	peer_send(five, XS_READ, 0, "x", 2);
 	harness_run(h);
@@ -350,6 +351,32 @@ static void test_messages_of_the_soft_quota(void **state)
 	assert_int_equal(harness_log_count(h, STALLED), 0);
 }
 
+static void test_the_all_clear_needs_no_request(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5);
+
+	node(h, "/x", "r0");
+	watch(five, "/x", "t");
+	set_quota(h, 5, "soft-memory", memory(h) + 10);
+	five->take_max = 0;
+	ok(peer_write(h->dom0, 0, "/x", ""));
+	assert_int_equal(harness_log_count(h, SOFT), 1);
+	h->now += 10000;
+	five->take_max = SIZE_MAX;
+	harness_run(h);
+	event_is(five, "/x t");
+	assert_int_equal(harness_log_count(h, SOFT_AGAIN), 1);
+	/* Nor is it told of one that has ended. */
+	five->take_max = 0;
+	h->now += 10000;
+	ok(peer_write(h->dom0, 0, "/x", ""));
+	assert_int_equal(harness_log_count(h, SOFT), 2);
+	h->now += 10000;
+	harness_destroy(h, 5);
+	assert_int_equal(harness_log_count(h, SOFT_AGAIN), 1);
+}
+
 static void test_defaults(void **state)
 {
 	struct harness *h = *state;
@@ -381,6 +408,7 @@ int main(void)
 		world_test(test_a_transaction_cannot_stall_its_own_guest),
 		world_test(test_messages_of_the_hard_quota),
 		world_test(test_messages_of_the_soft_quota),
+		world_test(test_the_all_clear_needs_no_request),
 		world_test(test_defaults),
 	};
 

@@ -217,7 +217,8 @@ static void test_credit_saved_up_is_limited(void **state)
 	ok(peer_start(h->dom0, &tx));
 	burst(h, five, 11);
 	h->now += 3600000;
-	/* Ten units of its own, and what it owes is lifted once from a reserve that has filled up. */
+	/* Ten units of its own, and what it owes is lifted once from a reserve that has filled up.
+	 */
 	assert_true(burst(h, five, 3000) <= 1100);
 }
 

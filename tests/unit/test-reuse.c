@@ -106,11 +106,11 @@ static void test_noticed_by_each_request_that_names_it(void **state)
 		const char *text;
 		int error;
 	} requests[] = {
-		{XS_SET_PERMS, "/acl n0 r5", 0},     {XS_GET_FEATURE, "5", 0},
-		{XS_SET_FEATURE, "5 6", 0},          {XS_GET_QUOTA, "5 nodes", 0},
-		{XS_SET_QUOTA, "5 nodes 7", 0},      {XS_INTRODUCE, "5 1 9", 0},
-		{XS_SET_TARGET, "5 6", ENOENT},      {XS_SET_TARGET, "6 5", ENOENT},
-		{XS_RESUME, "5", ENOENT},            {XS_IS_DOMAIN_INTRODUCED, "5", 0},
+		{XS_SET_PERMS, "/acl n0 r5", 0}, {XS_GET_FEATURE, "5", 0},
+		{XS_SET_FEATURE, "5 6", 0},	 {XS_GET_QUOTA, "5 nodes", 0},
+		{XS_SET_QUOTA, "5 nodes 7", 0},	 {XS_INTRODUCE, "5 1 9", 0},
+		{XS_SET_TARGET, "5 6", ENOENT},	 {XS_SET_TARGET, "6 5", ENOENT},
+		{XS_RESUME, "5", ENOENT},	 {XS_IS_DOMAIN_INTRODUCED, "5", 0},
 	};
 
 	(void)state;
@@ -122,8 +122,8 @@ static void test_noticed_by_each_request_that_names_it(void **state)
 		node(h, "/acl", "n0");
 		watch_both(h->dom0);
 		replace(h);
-		fails(requests[i].error, peer_ask(h->dom0, requests[i].type, 0, requests[i].text,
-						  NULL));
+		fails(requests[i].error,
+		      peer_ask(h->dom0, requests[i].type, 0, requests[i].text, NULL));
 		assert_true(old->closed);
 		one_end(h->dom0);
 		peer_forget_events(h->dom0);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/control.h"
 #include "core/core.h"
 
 struct client *client_new(struct core *core, struct transport *transport, struct domain *domain,
@@ -46,6 +47,8 @@ static void drop_output(struct core *core, struct client *client)
 
 void client_free(struct core *core, struct client *client)
 {
+	if (core->control && core->control->client_gone)
+		core->control->client_gone(core->control_data, client);
 	client_drop_watches(core, client);
 	client_drop_transactions(core, client);
 	drop_output(core, client);
@@ -282,6 +285,8 @@ void client_unqueue(struct core *core, struct message *message)
 		hash_remove(&core->pending_events, &message->pending);
 	if (message->expires)
 		TAILQ_REMOVE(&core->expiring, message, expiry);
+	if (client_is_limited(client))
+		core_memory_changed(core, client->identity.domain);
 	if (client->wait == WAIT_QUOTA)
 		client_wake(core, client);
 	discard(core, message);

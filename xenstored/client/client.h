@@ -53,6 +53,7 @@ struct client {
 	uint64_t wait_until;	/* ms, for WAIT_CREDIT and WAIT_MEMORY */
 	unsigned int releasing; /* 1 + domid of a RELEASE that is being carried out; 0 = none */
 
+	uint32_t image_id; /* in the image that is being written */
 	struct transport *transport;
 	char *input; /* left over from earlier turns */
 	uint32_t input_len, input_room;

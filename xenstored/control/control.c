@@ -67,12 +67,26 @@ static int control_print_text(struct request *request, const struct arg *args, s
 	return 0;
 }
 
+static int control_live_update(struct request *request, const struct arg *args, size_t count,
+			       struct control_text *out)
+{
+	const struct control_ops *ops = request->core->control;
+
+	if (!ops->live_update)
+		return EINVAL;
+	return ops->live_update(request->core->control_data, request, args, count, out);
+}
+
 static int control_help(struct request *request, const struct arg *args, size_t count,
 			struct control_text *out);
 
 static const struct control_command commands[] = {
 	{"check", "", control_check},
 	{"log", "[on|off|+<switch>|-<switch>]", control_log},
+	{"live-update",
+	 "[-c <cmdline>] [-F] [-t <timeout>] [-v <version>] <file>\n"
+	 "    Default timeout is 60 seconds, default version is 2.",
+	 control_live_update},
 	{"logfile", "<file>", control_logfile},
 	{"memreport", "[<file>]", control_memreport},
 	{"print", "<string>", control_print_text},

@@ -28,6 +28,11 @@ struct control_ops {
 	int (*logfile)(void *data, const char *name);
 	int (*memreport)(void *data, const char *name); /* NULL: into the trace */
 	void (*print)(void *data, const char *text);
+	/* live-update and what follows it; returns as a request handler */
+	int (*live_update)(void *data, struct request *request, const struct arg *args,
+			   size_t count, struct control_text *out);
+	/* A client is about to go. */
+	void (*client_gone)(void *data, const struct client *client);
 };
 
 struct control_command {

@@ -134,7 +134,7 @@ void core_memory_changed(struct core *core, struct domain *domain)
 	const char *text = NULL;
 	int priority = LOG_INFO;
 
-	if (domain_is_special(&core->state.domains, domain) || !domain->client ||
+	if (domain_is_special(&core->state.domains, domain) || domain->dying || !domain->client ||
 	    domain->client->ignored)
 		return;
 	if (domain->client->wait == WAIT_QUOTA)

@@ -57,7 +57,8 @@ struct core {
 	const struct control_ops *control;
 	void *control_data;
 
-	uint64_t now;	   /* ms, as of the start of the turn */
+	uint32_t image_clients; /* numbered so far in the image that is being written */
+	uint64_t now; /* ms, as of the start of the turn */
 	uint64_t requests; /* handled so far */
 	uint64_t wake_at;  /* when to look at the waiting clients again; 0 = no fixed time */
 	bool recheck;	   /* something happened that may let waiting clients go on */
@@ -96,6 +97,9 @@ void core_ready(struct core *core, struct client *client, bool readable, bool wr
 
 /** Something changed with the domains: ask the back-end and act. */
 void core_domains_changed(struct core *core);
+
+/** Ask the back-end about every domain that is known, after a time of not listening. */
+void core_recheck_domains(struct core *core);
 
 /**
  * One turn: every client that has something to do gets its budget, then some of the work that was

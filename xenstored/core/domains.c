@@ -371,6 +371,24 @@ void core_domains_changed(struct core *core)
 		tell_bare(core);
 }
 
+void core_recheck_domains(struct core *core)
+{
+	struct domain *domain, *next;
+	bool bare = false;
+
+	for (domain = TAILQ_FIRST(&core->state.domains.list); domain; domain = next) {
+		struct domain_state state = {0};
+
+		next = TAILQ_NEXT(domain, link);
+		if (domstate_get(core->world->domstate, domain->domid, &state))
+			state.state = 0;
+		state.domid = domain->domid;
+		evaluate(core, &state, &bare);
+	}
+	if (bare)
+		tell_bare(core);
+}
+
 void core_tell_owed(struct core *core)
 {
 	struct domain *domain;

@@ -12,6 +12,7 @@
 #include "control/control.h"
 #include "daemon/log.h"
 #include "daemon/paths.h"
+#include "daemon/update.h"
 #include "verbs/transaction.h"
 
 static struct administration *of(struct logger *logger)
@@ -158,7 +159,24 @@ static int memreport(void *data, const char *name)
 	return 0;
 }
 
+static int live_update(void *data, struct request *request, const struct arg *args, size_t count,
+		       struct control_text *out)
+{
+	struct administration *administration = data;
+
+	return update_control(administration->update, request, args, count, out);
+}
+
+static void client_gone(void *data, const struct client *client)
+{
+	struct administration *administration = data;
+
+	update_client_gone(administration->update, client);
+}
+
 static const struct control_ops control = {
+	.live_update = live_update,
+	.client_gone = client_gone,
 	.log_switch = log_switch,
 	.log_settings = log_settings,
 	.logfile = logfile,
@@ -166,8 +184,10 @@ static const struct control_ops control = {
 	.print = print,
 };
 
-void administration_attach(struct administration *administration, struct core *core)
+void administration_attach(struct administration *administration, struct core *core,
+			   struct update *update)
 {
+	administration->update = update;
 	administration->core = core;
 	core->control = &control;
 	core->control_data = administration;

@@ -13,10 +13,12 @@ struct administration {
 	struct logger logger; /* for struct world */
 	struct trace trace;   /* the caller initializes it */
 	struct core *core;
+	struct update *update;
 };
 
 /** Connect the trace, the log and the control commands to @core. */
-void administration_attach(struct administration *administration, struct core *core);
+void administration_attach(struct administration *administration, struct core *core,
+			   struct update *update);
 
 /** Fill administration->logger, before the core is made. */
 void administration_init(struct administration *administration);

@@ -20,9 +20,9 @@ static void domains_changed(struct evtchn_listener *listener)
 	core_domains_changed(host->core);
 }
 
-static void open_rings(struct host *host, unsigned int own_domid)
+static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd)
 {
-	int result = evtchn_open(&host->evtchn);
+	int result = evtchn_open(&host->evtchn, evtchn_fd);
 
 	if (result)
 		fatal_errno(-result, "event channel device");
@@ -30,14 +30,34 @@ static void open_rings(struct host *host, unsigned int own_domid)
 	if (result)
 		fatal_errno(-result, "grant device");
 	host->virq.fired = domains_changed;
-	result = evtchn_bind_virq(&host->evtchn, VIRQ_DOM_EXC, &host->virq);
-	if (result < 0)
-		fatal_errno(-result, "binding VIRQ_DOM_EXC");
-	host->virq_port = (uint32_t)result;
+	host_bind_virq(host);
+	if (!host->virq_port)
+		fatal("VIRQ_DOM_EXC could not be bound");
 	host->has_rings = true;
 }
 
-void host_open(struct host *host, const struct options *options, struct core_config *config)
+void host_release_virq(struct host *host)
+{
+	if (host->virq_port)
+		evtchn_unbind(&host->evtchn, host->virq_port);
+	host->virq_port = 0;
+}
+
+void host_bind_virq(struct host *host)
+{
+	int result;
+
+	if (host->virq_port || !host->evtchn.handle)
+		return;
+	result = evtchn_bind_virq(&host->evtchn, VIRQ_DOM_EXC, &host->virq);
+	if (result < 0)
+		log_message(LOG_CRIT, "binding VIRQ_DOM_EXC: %s", strerror(-result));
+	else
+		host->virq_port = (uint32_t)result;
+}
+
+void host_open(struct host *host, const struct options *options, int evtchn_fd,
+	       struct core_config *config)
 {
 	const char *name = options_domstate_name(options->domstate);
 	char why[512] = "";
@@ -62,7 +82,7 @@ void host_open(struct host *host, const struct options *options, struct core_con
 	if (!host->domstate->ops->exact)
 		log_message(LOG_NOTICE,
 			    "domain state: a domid that is reused at once may go unnoticed");
-	open_rings(host, config->own_domid);
+	open_rings(host, config->own_domid, evtchn_fd);
 }
 
 void host_fill_world(struct host *host, struct world *world)
@@ -110,7 +130,7 @@ static void introduce_all(struct host *host)
 	free(exists);
 }
 
-void host_start(struct host *host, struct core *core, struct loop *loop)
+void host_start(struct host *host, struct core *core, struct loop *loop, bool introduce)
 {
 	int error;
 
@@ -121,5 +141,6 @@ void host_start(struct host *host, struct core *core, struct loop *loop)
 	error = evtchn_start(&host->evtchn, loop);
 	if (error)
 		fatal_errno(-error, "event channel device");
-	introduce_all(host);
+	if (introduce)
+		introduce_all(host);
 }

@@ -25,13 +25,22 @@ struct host {
 /**
  * Open what there is, and say in the log what it is. Fills the domain ids of @config, as far as
  * the options leave them open. A failure is fatal for the process.
+ * @evtchn_fd: the event channel device of an earlier process image, -1 = none
  */
-void host_open(struct host *host, const struct options *options, struct core_config *config);
+void host_open(struct host *host, const struct options *options, int evtchn_fd,
+	       struct core_config *config);
+
+/** Before another program takes over: it binds the virq itself. And if it does not come to that. */
+void host_release_virq(struct host *host);
+void host_bind_virq(struct host *host);
 
 /** Complete @world with what the host offers. */
 void host_fill_world(struct host *host, struct world *world);
 
-/** The core is there: deliver events to it, and introduce the domains that exist. */
-void host_start(struct host *host, struct core *core, struct loop *loop);
+/**
+ * The core is there: deliver events to it.
+ * @introduce: introduce the domains that exist (not when their state is restored)
+ */
+void host_start(struct host *host, struct core *core, struct loop *loop, bool introduce);
 
 #endif

@@ -14,6 +14,7 @@ int loop_open(struct loop *loop, struct core *core)
 {
 	loop->core = core;
 	loop->stop = false;
+	loop->between = NULL;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return loop->epoll_fd < 0 ? -errno : 0;
 }
@@ -61,6 +62,10 @@ int loop_run(struct loop *loop)
 
 	while (!loop->stop) {
 		int timeout = core_turn(loop->core);
+		int most = loop->between ? loop->between(loop->data) : -1;
+
+		if (most >= 0 && (timeout < 0 || most < timeout))
+			timeout = most;
 		int count = epoll_wait(loop->epoll_fd, events, EVENTS_AT_ONCE, timeout);
 
 		if (count < 0 && errno != EINTR)

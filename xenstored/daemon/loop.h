@@ -26,6 +26,9 @@ struct loop {
 	int epoll_fd;
 	bool stop;
 	struct core *core;
+	/* Called between turns, or NULL; returns the most ms that the loop may wait then. */
+	int (*between)(void *data);
+	void *data;
 };
 
 /** Returns 0 or a negative errno. */

@@ -30,6 +30,7 @@
 #include "daemon/signals.h"
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
+#include "daemon/update.h"
 
 struct daemon {
 	struct options options;
@@ -45,6 +46,9 @@ struct daemon {
 	struct loop loop;
 	struct sockets sockets;
 	struct core *core;
+	struct update update;
+	struct inheritance inheritance;
+	struct update_image image; /* to be restored, with -U */
 };
 
 static bool known_quota(void *context, const char *name, bool soft)
@@ -145,13 +149,14 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void make_core(struct daemon *daemon)
+static void make_core(struct daemon *daemon, char **argv)
 {
 	const struct options *options = &daemon->options;
+	int evtchn_fd = options->live_update ? daemon->image.global.evtchn_fd : -1;
 	struct core_config config;
 
 	core_config_defaults(&config);
-	host_open(&daemon->host, options, &config);
+	host_open(&daemon->host, options, evtchn_fd, &config);
 	config.keep_orphans = options->keep_orphans;
 	config.event_timeout_ms = options->watch_event_timeout * 1000;
 	config.generation = first_generation();
@@ -173,7 +178,26 @@ static void make_core(struct daemon *daemon)
 	daemon->core = core_new(&daemon->world, &config);
 	if (!daemon->core)
 		fatal("out of memory");
-	administration_attach(&daemon->administration, daemon->core);
+	update_init(&daemon->update, daemon->core, &daemon->host, &daemon->listener,
+		    &daemon->sockets, &daemon->signals, argv, options->rundir);
+	administration_attach(&daemon->administration, daemon->core, &daemon->update);
+}
+
+static int between_turns(void *data)
+{
+	return update_run(data);
+}
+
+/* What an earlier process image left us: the listening socket, and the state. */
+static void open_image(struct daemon *daemon)
+{
+	int error = update_open_image(&daemon->image, &daemon->inheritance, daemon->options.rundir);
+
+	if (error)
+		fatal_errno(-error, "No state file found");
+	error = listener_adopt(&daemon->listener, daemon->image.global.listen_fd);
+	if (error)
+		fatal_errno(-error, "listening socket of the state file");
 }
 
 static void signal_ready(struct loop *loop, struct loop_source *source, uint32_t events)
@@ -199,7 +223,13 @@ static void start_loop(struct daemon *daemon)
 		error = sockets_open(&daemon->sockets, &daemon->loop, daemon->listener.fd);
 	if (error)
 		fatal_errno(-error, "event loop");
-	host_start(&daemon->host, daemon->core, &daemon->loop);
+	daemon->loop.between = between_turns;
+	daemon->loop.data = &daemon->update;
+	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
+	if (daemon->options.live_update) {
+		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
+		core_recheck_domains(daemon->core);
+	}
 }
 
 int main(int argc, char **argv)
@@ -217,9 +247,12 @@ int main(int argc, char **argv)
 	log_open("xenstored", daemon.options.foreground);
 	if (daemon.options.notes[0])
 		log_message(LOG_NOTICE, "%s", daemon.options.notes);
-	if (daemon.options.live_update)
-		fatal("No state file found");
-	if (!daemon.options.foreground) {
+	inheritance_read(&daemon.inheritance);
+	if (daemon.inheritance.guard)
+		guard_wait(&daemon.inheritance);
+	/* A guard has the arguments of the program it guards, and starts from the same image. */
+	daemon.options.live_update |= daemon.inheritance.update;
+	if (!daemon.options.foreground && !daemon.options.live_update) {
 		error = daemonize_start(&daemon.daemonize);
 		if (error)
 			fatal_errno(-error, "going into the background");
@@ -229,16 +262,22 @@ int main(int argc, char **argv)
 	administration_init(&daemon.administration);
 	open_trace(&daemon);
 	lock_pid_file(&daemon);
-	listen_for_clients(&daemon);
+	if (daemon.options.live_update)
+		open_image(&daemon);
+	else
+		listen_for_clients(&daemon);
 	error = signals_open(&daemon.signals);
 	if (error)
 		fatal_errno(-error, "signals");
 	raise_limits();
-	make_core(&daemon);
+	make_core(&daemon, argv);
 	start_loop(&daemon);
 
 	notify_init(&daemon.notify);
-	notify_ready(&daemon.notify, getpid());
+	if (!daemon.options.live_update)
+		notify_ready(&daemon.notify, getpid());
+	else if (daemon.inheritance.failure[0])
+		notify_main_pid(&daemon.notify, getpid());
 	daemonize_ready(&daemon.daemonize);
 	log_redirect(trace_text, &daemon.administration.trace);
 	error = loop_run(&daemon.loop);

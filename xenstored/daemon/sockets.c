@@ -3,6 +3,7 @@
 #include "daemon/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -70,11 +71,18 @@ static void socket_close(struct transport *transport)
 	}
 }
 
+static void socket_describe(struct transport *transport, struct transport_place *place)
+{
+	place->fd = ((struct socket_transport *)transport)->source.fd;
+	place->port = 0;
+}
+
 static const struct transport_ops socket_ops = {
 	.receive = socket_receive,
 	.send = socket_send,
 	.fail = socket_fail,
 	.close = socket_close,
+	.describe = socket_describe,
 };
 
 static void socket_ready(struct loop *loop, struct loop_source *source, uint32_t events)
@@ -103,15 +111,15 @@ static void log_peer(struct core *core, const struct client *client, int fd)
 			   (unsigned int)peer.gid);
 }
 
-/* Returns 0, or a negative errno when the new connection could not be kept. */
-static int add_client(struct sockets *sockets, int fd)
+/* A client on the connected socket @fd; NULL: it could not be kept and has been closed. */
+static struct client *add_client(struct sockets *sockets, int fd)
 {
 	struct socket_transport *socket = calloc(1, sizeof(*socket));
 	int error;
 
 	if (!socket) {
 		close(fd);
-		return -ENOMEM;
+		return NULL;
 	}
 	socket->base.ops = &socket_ops;
 	socket->sockets = sockets;
@@ -122,13 +130,27 @@ static int add_client(struct sockets *sockets, int fd)
 	if (error) {
 		close(fd);
 		free(socket);
-		return error;
+		return NULL;
 	}
 	socket->client = core_accept(sockets->loop->core, &socket->base);
 	if (!socket->client)
-		return -ENOMEM; /* the transport has been closed */
+		return NULL;
 	log_peer(sockets->loop->core, socket->client, fd);
-	return 0;
+	return socket->client;
+}
+
+struct client *sockets_adopt(struct sockets *sockets, int fd)
+{
+	int type = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t len = sizeof(type);
+
+	/* The number comes out of an image: it must be a socket, and not one that is ours. */
+	if (flags < 0 || fd == sockets->source.fd || fd == sockets->loop->epoll_fd ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_STREAM)
+		return NULL;
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return add_client(sockets, fd);
 }
 
 static void accept_some(struct loop *loop, struct loop_source *source, uint32_t events)

@@ -19,4 +19,7 @@ struct sockets {
 /** Accept clients from the listening descriptor @fd. Returns 0 or a negative errno. */
 int sockets_open(struct sockets *sockets, struct loop *loop, int fd);
 
+/** A client on the socket @fd of an earlier process image. NULL: it is no socket, or no memory. */
+struct client *sockets_adopt(struct sockets *sockets, int fd);
+
 #endif

@@ -95,6 +95,17 @@ void ratelimit_join(struct ratelimit *limit, struct credit *credit, uint64_t now
 	activate(limit, credit);
 }
 
+void ratelimit_restore(struct ratelimit *limit, struct credit *credit, int64_t points, int64_t rest)
+{
+	if (credit->joined)
+		return;
+	credit->joined = true;
+	credit->points = points < RATELIMIT_CAP ? points : RATELIMIT_CAP;
+	credit->rest = rest;
+	limit->domains++;
+	activate(limit, credit);
+}
+
 void ratelimit_leave(struct ratelimit *limit, struct credit *credit)
 {
 	if (!credit->joined)

@@ -48,6 +48,10 @@ void ratelimit_init(struct ratelimit *limit);
 /** A domain is introduced: it draws its first credit from the reserve. */
 void ratelimit_join(struct ratelimit *limit, struct credit *credit, uint64_t now);
 
+/** A domain is introduced with the credit it had in an earlier process. */
+void ratelimit_restore(struct ratelimit *limit, struct credit *credit, int64_t points,
+		       int64_t rest);
+
 /** A domain is gone; what it saved goes to the reserve. May be called for one that never joined. */
 void ratelimit_leave(struct ratelimit *limit, struct credit *credit);
 

@@ -138,6 +138,23 @@ int transaction_touch(struct state *state, struct transaction *tx, const char *p
 	return 0;
 }
 
+int transaction_restore_touch(struct state *state, struct transaction *tx, const char *path,
+			      size_t len, unsigned int depends, unsigned int own, bool event,
+			      bool below)
+{
+	struct touch *touch;
+
+	if (below)
+		return transaction_touch_below(tx, path, len);
+	touch = add_touch(state, tx, path, len);
+	if (!touch)
+		return ENOMEM;
+	touch->depends = (uint8_t)depends;
+	touch->own = (uint8_t)own;
+	touch->event = event;
+	return 0;
+}
+
 static void drop_change(struct state *state, struct transaction *tx, struct change *change)
 {
 	TAILQ_REMOVE(&tx->changes, change, link);

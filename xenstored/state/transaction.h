@@ -41,7 +41,6 @@ struct touch {
 	bool event;	 /* a change to tell watches about at the commit */
 	bool below;	 /* not a path, but the place of what was removed below the path */
 	struct change *last_write; /* of the node as it is now, so that a new value replaces it */
-	bool told;		   /* during the commit: its event has been prepared */
 	uint32_t len;
 	char path[];
 };
@@ -108,6 +107,11 @@ int transaction_touch(struct state *state, struct transaction *tx, const char *p
  * place of the order. Returns 0 or ENOMEM.
  */
 int transaction_touch_below(struct transaction *tx, const char *path, size_t len);
+
+/** Put a record of an earlier process back. Returns 0 or ENOMEM. */
+int transaction_restore_touch(struct state *state, struct transaction *tx, const char *path,
+			      size_t len, unsigned int depends, unsigned int own, bool event,
+			      bool below);
 
 /**
  * Make a change in the branch and keep it for the commit. The path has been touched.

@@ -152,7 +152,7 @@ static const struct perms *perms_at(const struct tree *tree, const char *path, s
 }
 
 /* The event of one node that was touched. What is live still is what the commit replaces. */
-static int event_of(struct request *request, struct touch *touch, const struct tree *result)
+static int event_of(struct request *request, const struct touch *touch, const struct tree *result)
 {
 	size_t parent = path_parent_len(touch->path, touch->len);
 	struct event_sight sight = {
@@ -160,23 +160,22 @@ static int event_of(struct request *request, struct touch *touch, const struct t
 		.now = perms_at(result, touch->path, touch->len),
 	};
 
-	if (touch->told)
-		return 0;
-	touch->told = true;
 	if (!sight.before && !sight.now)
 		return 0; /* created and removed again: nobody ever saw it */
-	if (!touch->event && (sight.now || !request->tx->removed))
-		return 0; /* only looked at, and not removed together with an ancestor */
+	if (!touch->event) {
+		bool made_again = touch->own & FACET_EXISTENCE;
+
+		/* Only looked at, unless it went with an ancestor; it may be there again, empty. */
+		if (!request->tx->removed || !sight.before || (sight.now && !made_again))
+			return 0;
+	}
 	if (sight.now && !path_is_root(touch->path, touch->len))
 		sight.parent = perms_at(result, parent ? touch->path : "/", parent ? parent : 1);
 	return event_add(request->core, &request->events, request->client, touch->path, touch->len,
 			 touch->event ? WATCH_SUBTREE : WATCH_EXACT, &sight);
 }
 
-/*
- * Nodes below a removed one: whoever watched them is told, unless they are there again. Those that
- * the transaction touched earlier have had their turn; for the others this is their first touch.
- */
+/* Nodes below a removed one that the transaction did not touch: whoever watched them is told. */
 static int events_below(struct request *request, const struct touch *removal,
 			const struct tree *result)
 {
@@ -192,17 +191,16 @@ static int events_below(struct request *request, const struct touch *removal,
 				    &count);
 	for (size_t i = 0; !error && i < count; i++) {
 		struct event_sight sight = {.before = found[i].node->perms};
-		struct touch *touch;
 
 		if (TAILQ_EMPTY(&found[i].watched->watches))
 			continue;
 		event_watched_path(&found[i], &path);
-		touch = transaction_find(&request->core->state, request->tx, path.text, path.len);
-		if (touch)
-			error = event_of(request, touch, result);
-		else if (!tree_find(result, path.text, path.len))
-			error = event_add(request->core, &request->events, request->client,
-					  path.text, path.len, WATCH_EXACT, &sight);
+		/* What was touched itself is told in its own place, whoever else watches. */
+		if (transaction_find(&request->core->state, request->tx, path.text, path.len) ||
+		    tree_find(result, path.text, path.len))
+			continue;
+		error = event_add(request->core, &request->events, request->client, path.text,
+				  path.len, WATCH_EXACT, &sight);
 	}
 	free(found);
 	return error;
@@ -211,7 +209,7 @@ static int events_below(struct request *request, const struct touch *removal,
 /* Events of a commit, in the order in which the nodes were first touched. */
 static int commit_events(struct request *request, const struct tree *result)
 {
-	struct touch *touch;
+	const struct touch *touch;
 	int error = 0;
 
 	TAILQ_FOREACH(touch, &request->tx->touches, order) {

@@ -41,12 +41,20 @@ struct logger {
  */
 struct transport;
 
+/* What of a transport survives an exec. */
+struct transport_place {
+	int fd;        /* of a socket, else -1 */
+	uint32_t port; /* of a ring: the local event channel, 0 = none */
+};
+
 struct transport_ops {
 	ssize_t (*receive)(struct transport *transport, void *data, size_t len);
 	ssize_t (*send)(struct transport *transport, const void *data, size_t len);
 	/* Stop serving but stay known: report @error (an enum transport_error) to the peer. */
 	void (*fail)(struct transport *transport, int error);
 	void (*close)(struct transport *transport);
+	/* How another process image can take the stream over. */
+	void (*describe)(struct transport *transport, struct transport_place *place);
 };
 
 struct transport {

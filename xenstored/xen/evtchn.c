@@ -18,12 +18,12 @@
 /* Events taken in one turn. */
 #define EVENTS_AT_ONCE 64
 
-int evtchn_open(struct evtchn *evtchn)
+int evtchn_open(struct evtchn *evtchn, int fd)
 {
 	int flags;
 
 	memset(evtchn, 0, sizeof(*evtchn));
-	evtchn->handle = xenevtchn_open(NULL, 0);
+	evtchn->handle = fd < 0 ? xenevtchn_open(NULL, 0) : xenevtchn_fdopen(NULL, fd, 0);
 	if (!evtchn->handle)
 		return -errno;
 	evtchn->source.fd = xenevtchn_fd(evtchn->handle);
@@ -83,6 +83,17 @@ int evtchn_bind(struct evtchn *evtchn, unsigned int domid, uint32_t remote_port,
 	errno = 0;
 	return listen_on(evtchn, xenevtchn_bind_interdomain(evtchn->handle, domid, remote_port),
 			 listener);
+}
+
+int evtchn_adopt_port(struct evtchn *evtchn, uint32_t port, struct evtchn_listener *listener)
+{
+	int error = port ? grow(evtchn, port) : -EINVAL;
+
+	if (!error && evtchn->by_port[port])
+		error = -EBUSY;
+	if (!error)
+		evtchn->by_port[port] = listener;
+	return error;
 }
 
 int evtchn_bind_virq(struct evtchn *evtchn, unsigned int virq, struct evtchn_listener *listener)

@@ -27,8 +27,11 @@ struct evtchn {
 	uint32_t ports;			  /* size of by_port */
 };
 
-/** Open the device. Returns 0 or a negative errno. */
-int evtchn_open(struct evtchn *evtchn);
+/**
+ * Open the device, or take it over from an earlier process image as @fd (-1: open it).
+ * Returns 0 or a negative errno.
+ */
+int evtchn_open(struct evtchn *evtchn, int fd);
 void evtchn_close(struct evtchn *evtchn);
 
 /** Let the loop deliver events. Returns 0 or a negative errno. */
@@ -37,6 +40,9 @@ int evtchn_start(struct evtchn *evtchn, struct loop *loop);
 /** Bind to a domain's port. Returns the local port or a negative errno. */
 int evtchn_bind(struct evtchn *evtchn, unsigned int domid, uint32_t remote_port,
 		struct evtchn_listener *listener);
+
+/** Listen on a port that is bound already. Returns 0 or a negative errno. */
+int evtchn_adopt_port(struct evtchn *evtchn, uint32_t port, struct evtchn_listener *listener);
 
 /** Bind a virq. Returns the local port or a negative errno. */
 int evtchn_bind_virq(struct evtchn *evtchn, unsigned int virq, struct evtchn_listener *listener);

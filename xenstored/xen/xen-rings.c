@@ -84,11 +84,18 @@ static void close_ring(struct transport *transport)
 	free(xen);
 }
 
+static void describe(struct transport *transport, struct transport_place *place)
+{
+	place->fd = -1;
+	place->port = of_transport(transport)->port;
+}
+
 static const struct transport_ops ring_ops = {
 	.receive = receive,
 	.send = send_bytes,
 	.fail = fail,
 	.close = close_ring,
+	.describe = describe,
 };
 
 /* The guest has done something: look at both directions. */
@@ -146,12 +153,10 @@ static int map(struct xen_ring *xen)
 	return errno ? -errno : -EINVAL;
 }
 
-static int connect_ring(struct rings *base, unsigned int domid, unsigned int port,
-			unsigned int features, struct transport **out)
+/* A ring whose page is mapped, without a port. */
+static int new_ring(struct xen_rings *rings, unsigned int domid, struct xen_ring **out)
 {
-	struct xen_rings *rings = of_rings(base);
 	struct xen_ring *xen = calloc(1, sizeof(*xen));
-	uint32_t stated;
 	int result;
 
 	if (!xen)
@@ -168,6 +173,20 @@ static int connect_ring(struct rings *base, unsigned int domid, unsigned int por
 		return result;
 	}
 	ring_attach(&xen->ring, xen->ring.page);
+	*out = xen;
+	return 0;
+}
+
+static int connect_ring(struct rings *base, unsigned int domid, unsigned int port,
+			unsigned int features, struct transport **out)
+{
+	struct xen_rings *rings = of_rings(base);
+	struct xen_ring *xen;
+	uint32_t stated;
+	int result = new_ring(rings, domid, &xen);
+
+	if (result)
+		return result;
 	/* A domain that the hypervisor set up says in its page which port it listens on. */
 	stated = __atomic_load_n(&xen->ring.page->evtchn_port, __ATOMIC_SEQ_CST);
 	if (stated)
@@ -180,6 +199,25 @@ static int connect_ring(struct rings *base, unsigned int domid, unsigned int por
 	}
 	xen->port = (uint32_t)result;
 	__atomic_store_n(&xen->ring.page->server_features, features, __ATOMIC_SEQ_CST);
+	*out = &xen->ring.transport;
+	return 0;
+}
+
+int xen_rings_adopt(struct xen_rings *rings, unsigned int domid, uint32_t port,
+		    struct transport **out)
+{
+	struct xen_ring *xen;
+	int result = new_ring(rings, domid, &xen);
+
+	if (result)
+		return result;
+	result = evtchn_adopt_port(rings->evtchn, port, &xen->listener);
+	if (result < 0) {
+		unmap(xen);
+		free(xen);
+		return result;
+	}
+	xen->port = port;
 	*out = &xen->ring.transport;
 	return 0;
 }

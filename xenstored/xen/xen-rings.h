@@ -25,6 +25,13 @@ struct xen_rings {
 int xen_rings_open(struct xen_rings *rings, struct evtchn *evtchn, unsigned int own_domid);
 void xen_rings_close(struct xen_rings *rings);
 
+/**
+ * The ring of @domid with its local @port, bound by an earlier process image. Indices and words of
+ * the page are left as they are. Returns 0 or a negative errno.
+ */
+int xen_rings_adopt(struct xen_rings *rings, unsigned int domid, uint32_t port,
+		    struct transport **out);
+
 /** Port of the daemon's own domain's ring, as the kernel tells it. Returns it or a negative errno.
  */
 int xen_rings_own_port(void);

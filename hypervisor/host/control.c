@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control connections: each record is one request, carried out at once in the
+ * name of the connection's domain, and answered by one record. A client has at
+ * most one request on its way, so there is always room for the answer; one that
+ * does not keep to that is disconnected.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hypervisor/host/host.h"
+#include "hypervisor/host/request.h"
+
+static bool answer(struct request *request)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct iovec parts[2] = {{request->message, sizeof(*request->message)},
+				 {request->data, request->answer_length}};
+	struct msghdr header = {.msg_iov = parts, .msg_iovlen = request->answer_length ? 2 : 1};
+
+	if (request->descriptor >= 0) {
+		header.msg_control = control.bytes;
+		header.msg_controllen = sizeof(control.bytes);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &request->descriptor, sizeof(int));
+	}
+	return sendmsg(request->control->source.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+void control_close(struct host *host, struct control *control)
+{
+	mappings_remove_all(host, control);
+	host_drop_source(host, &control->source);
+	*control->link = control->next;
+	if (control->next)
+		control->next->link = control->link;
+	host->control_count--;
+	free(control);
+	host_settle(host);
+}
+
+static void control_ready(struct host *host, struct source *source, uint32_t events)
+{
+	_Alignas(8) static unsigned char data[SIMXEN_DATA_MAX];
+	struct control *control = (struct control *)source;
+	struct simxen_message message;
+	struct iovec parts[2] = {{&message, sizeof(message)}, {data, sizeof(data)}};
+	struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+	struct request request = {host, control, &message, data, 0, 0, -1};
+	ssize_t length = recvmsg(source->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	(void)events;
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (length < (ssize_t)sizeof(message)) {
+		control_close(host, control);
+		return;
+	}
+	request.length = (size_t)length - sizeof(message);
+	message.result = request_run(&request);
+	host_settle(host);
+	if (!answer(&request))
+		control_close(host, control);
+}
+
+void control_accept(struct host *host, struct source *listener, uint32_t events)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0 || !control)
+		goto fail;
+	control->source = (struct source){fd, control_ready};
+	if (host_add_source(host, &control->source, EPOLLIN) < 0)
+		goto fail;
+	control->next = host->controls;
+	control->link = &host->controls;
+	if (control->next)
+		control->next->link = &control->next;
+	host->controls = control;
+	host->control_count++;
+	return;
+fail:
+	if (fd >= 0)
+		close(fd);
+	free(control);
+}

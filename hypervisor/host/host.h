@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host process: one machine, and everybody who is connected to it.
+ *
+ *   server     listening sockets and the loop
+ *   control    control connections: reads a request, calls, answers
+ *   handle     evtchn connections: whose port is it, and which events wait
+ *   domains    what a domain has besides what the mechanism knows: page, port, name
+ *   mappings   which connection holds which mapping
+ *
+ * The mechanism's callbacks may not call it back, so what they tell is noted and
+ * host_settle() acts on it after each operation.
+ */
+#ifndef HYPERVISOR_HOST_HOST_H
+#define HYPERVISOR_HOST_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hypervisor/host/protocol.h"
+#include "hypervisor/hypervisor.h"
+
+/* Xen before this release does not have the get-domain-state operation. */
+#define HOST_DOMAIN_STATE_SINCE ((4U << 16) | 21U)
+
+struct host;
+struct handle;
+struct control;
+
+/* Something in the loop. ready() is called with events of epoll. */
+struct source {
+	int fd;
+	void (*ready)(struct host *host, struct source *source, uint32_t events);
+};
+
+/* Whose port it is. */
+struct port_owner {
+	struct handle *handle; /* NULL: nobody's */
+	bool keeps_open;       /* the port outlives the handle */
+};
+
+/* What the host knows of a domid, beside the mechanism. */
+struct host_domain {
+	char name[SIMXEN_NAME_MAX];
+	uint32_t store_port;
+	bool introduced;
+	bool bare; /* never to be introduced by the host */
+	struct port_owner *ports;
+	uint32_t port_count; /* elements of ports */
+};
+
+/* A mapping of a page by a connection. */
+struct host_mapping {
+	struct control *owner; /* NULL: free */
+	uint32_t handle;       /* the mechanism's */
+	uint32_t next;	       /* of the same owner or of the free ones; index + 1 */
+	uint32_t previous;
+};
+
+/* One that was noted in a callback. */
+struct noted_event {
+	uint16_t domid;
+	uint32_t port;
+};
+
+struct host {
+	struct hypervisor hv;
+	uint32_t xen_version; /* major << 16 | minor */
+	int epoll;
+	int memory;
+	bool stopping;
+	int64_t reclaim_at; /* milliseconds, 0: nothing to free */
+	const char *directory;
+	char store_rundir[256]; /* of the process that bound the virq for dead domains last */
+	struct source control_listener, evtchn_listener;
+	struct control *controls;
+	struct handle *handles;
+	struct handle *dirty; /* with events to be sent */
+	unsigned int control_count, handle_count;
+
+	struct host_domain *domains; /* by domid */
+
+	struct host_mapping *mappings; /* by id */
+	uint32_t mapping_count, mapping_free, mapping_used;
+
+	struct noted_event *events; /* noted in callbacks */
+	size_t event_count, event_room;
+	uint16_t *freed;
+	size_t freed_count, freed_room;
+};
+
+struct host_options {
+	const char *directory;
+	const struct hv_id_kind *ids;
+	uint32_t xen_version;
+};
+
+/* ---- server.c ---- */
+
+/* Runs the machine until it is stopped. ready_fd is written to when it can be used, and closed. */
+int host_run(const struct host_options *options, int ready_fd);
+
+int host_add_source(struct host *host, struct source *source, uint32_t events);
+void host_change_source(struct host *host, struct source *source, uint32_t events);
+
+/* Closes the descriptor. */
+void host_drop_source(struct host *host, struct source *source);
+
+/* Delivers noted events, and cleans up after freed domains. */
+void host_settle(struct host *host);
+
+/* Lets a helper tell a new xenstored of the domains there are. */
+void host_spawn_introducer(struct host *host);
+
+/* ---- control.c ---- */
+
+struct control {
+	struct source source;
+	uint32_t domid;
+	bool greeted;
+	char rundir[256];
+	uint32_t first_mapping; /* index + 1 */
+	struct control *next, **link;
+};
+
+void control_accept(struct host *host, struct source *listener, uint32_t events);
+void control_close(struct host *host, struct control *control);
+
+/* ---- handle.c ---- */
+
+struct handle {
+	struct source source;
+	uint32_t domid;
+	bool greeted;
+	bool had_dom_exc; /* bound the virq for dead domains once */
+	uint64_t cookie;
+	unsigned char partial[sizeof(struct simxen_evtchn_hello)];
+	size_t partial_length;
+	uint32_t *queue; /* ports to be sent, a ring */
+	size_t queue_room, queue_start, queue_count;
+	size_t sent_bytes; /* of the first in the queue */
+	bool blocked, dirty;
+	struct handle *next, **link, *next_dirty;
+};
+
+void handle_accept(struct host *host, struct source *listener, uint32_t events);
+struct handle *handle_by_cookie(struct host *host, uint64_t cookie);
+
+/* Closes the connection and its ports. */
+void handle_close(struct host *host, struct handle *handle);
+
+/* Makes the handle owner of a port of its domain, whose events it gets from now on. */
+int handle_attach(struct host *host, struct handle *handle, uint32_t port, bool keeps_open);
+
+/* Nobody owns the port any more. */
+void handle_detach(struct host *host, uint32_t domid, uint32_t port);
+
+/* The owner of a port. */
+struct handle *handle_of_port(struct host *host, uint32_t domid, uint32_t port);
+
+/* Takes the port's event and queues it for the owner, if it has one. */
+void handle_deliver(struct host *host, uint32_t domid, uint32_t port);
+
+/* Sends what is queued. */
+void handle_flush_dirty(struct host *host);
+
+/* ---- domains.c ---- */
+
+/* Makes the mechanism's domain 0 and the table. */
+int domains_init(struct host *host);
+void domains_deinit(struct host *host);
+int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t flags,
+		   const char *name, struct simxen_domain *created);
+int domains_destroy(struct host *host, uint32_t caller, uint32_t domid);
+/* Up to most domains from first on; the number, or a negative errno. */
+int domains_list(struct host *host, uint32_t caller, uint32_t first, size_t most,
+		 struct simxen_domain *list);
+/* After the mechanism freed a domain: its page is empty again. */
+void domains_freed(struct host *host, uint32_t domid);
+
+/* ---- mappings.c ---- */
+
+/* Notes a mapping of the mechanism; returns its id or a negative errno. */
+int64_t mappings_add(struct host *host, struct control *owner, uint32_t handle);
+int mappings_remove(struct host *host, uint64_t id);
+void mappings_remove_all(struct host *host, struct control *owner);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An image from end to end: the order of its parts, and their restoring. */
+#include "liveupdate/image.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/domains.h"
+#include "liveupdate/stream-check.h"
+
+/* Finish what domains' deaths left to do: nothing dying is in an image. */
+static int settle(struct core *core)
+{
+	for (int i = 0; i < 100000 && !TAILQ_EMPTY(&core->deaths); i++)
+		core_bury_some(core, 1000);
+	return TAILQ_EMPTY(&core->deaths) ? 0 : ENOMEM;
+}
+
+static int save_header(struct core *core, struct stream_writer *writer)
+{
+	const struct state *state = &core->state;
+	const struct ratelimit *limit = &state->domains.ratelimit;
+	struct stream_image image = {
+		.format = STREAM_OWN_FORMAT,
+		.own_domid = (uint16_t)state->domains.own_domid,
+		.priv_domid = (uint16_t)state->domains.priv_domid,
+		.created = (uint64_t)time(NULL),
+		.program = {"xenstored", 9},
+	};
+	struct stream_counters counters = {
+		.now = core->now,
+		.last_record = state->domains.last_record,
+		.generation = state->store.generation,
+		.version = state->version,
+		.last_client = core->last_client_id,
+		.last_watch = core->watches.last_sequence,
+	};
+	struct stream_ratelimit rate = {
+		.flags = limit->quiet_reported ? STREAM_RATELIMIT_QUIET : 0,
+		.reserve = limit->reserve,
+		.refilled = limit->refilled,
+		.last_effect = limit->last_effect,
+	};
+	int error = stream_put_own(writer, STREAM_IMAGE, &image);
+
+	if (!error)
+		error = stream_put_own(writer, STREAM_COUNTERS, &counters);
+	if (!error)
+		error = stream_put_own(writer, STREAM_RATELIMIT, &rate);
+	return error ? error : save_domains(core, writer);
+}
+
+/* What no foreign reader survives: a domain that owns nodes and was not introduced. */
+static int check_foreign(const struct core *core)
+{
+	const struct domain *domain;
+
+	TAILQ_FOREACH(domain, &core->state.domains.list, link)
+		if (!domain->client && domain->account.now[QUOTA_NODES] &&
+		    !domain_is_special(&core->state.domains, domain))
+			return EBUSY;
+	return 0;
+}
+
+static int save_requester(const struct image_requester *requester, struct stream_writer *writer)
+{
+	struct stream_update update = {.conn_id = requester->client->image_id,
+				       .req_id = requester->req_id,
+				       .tx_id = requester->tx_id};
+
+	return stream_put_own(writer, STREAM_UPDATE, &update);
+}
+
+int image_save(struct core *core, const struct image_process *process,
+	       const struct image_requester *requester, struct stream_writer *writer)
+{
+	struct stream_global global = {process->listen_fd, process->evtchn_fd};
+	bool own = writer->dialect->own;
+	struct client *client;
+	int error = settle(core);
+
+	TAILQ_FOREACH(client, &core->clients, link)
+		client->image_id = 0;
+	core->image_clients = 0;
+	if (!error && !own)
+		error = check_foreign(core);
+	if (!error)
+		error = stream_put_global(writer, &global);
+	if (!error && own)
+		error = save_header(core, writer);
+	if (!error && own)
+		error = save_domain_quotas(core, writer);
+	if (!error)
+		error = save_clients(core, requester, writer);
+	if (!error)
+		error = save_nodes(core, writer);
+	if (!error && own)
+		error = save_transactions(core, writer);
+	if (!error && own && requester->client)
+		error = save_requester(requester, writer);
+	if (!error && !own)
+		error = save_domain_quotas(core, writer);
+	return error ? error : stream_put_end(writer);
+}
+
+/* The initial tree once more, since the privileged domain's record may have another serial now. */
+static int empty_tree(struct restore *restore)
+{
+	struct state *state = &restore->core->state;
+	struct domain *priv = domain_find(&state->domains, state->domains.priv_domid);
+	struct perm entry = domain_perm(priv, PERM_NONE);
+	struct perms *perms;
+	struct domain *domain;
+	int error;
+
+	TAILQ_FOREACH(domain, &state->domains.list, link) {
+		domain->account.now[QUOTA_NODES] = 0;
+		domain->account.now[QUOTA_MEMORY] = 0;
+	}
+	perms = perms_get(&state->store.perms, &entry, 1);
+	if (!perms)
+		return ENOMEM;
+	tree_drop(&state->live);
+	error = tree_init(&state->live, &state->store, perms, perms);
+	perms_unref(&state->store.perms, perms);
+	/* "/" and the two special nodes. */
+	account_add(&priv->account, QUOTA_NODES, 3);
+	account_add(&priv->account, QUOTA_MEMORY, 3 * 24 + 1 + 16 + 14);
+	return error;
+}
+
+static void restore_counters(struct restore *restore, const struct stream_counters *in)
+{
+	struct core *core = restore->core;
+
+	if (in->last_record > core->state.domains.last_record)
+		core->state.domains.last_record = in->last_record;
+	if (in->generation > core->state.store.generation)
+		core->state.store.generation = in->generation;
+	core->state.version = in->version;
+	if (in->last_client > core->last_client_id)
+		core->last_client_id = in->last_client;
+	if (in->last_watch > core->watches.last_sequence)
+		core->watches.last_sequence = in->last_watch;
+}
+
+/* First pass: who is there. */
+static int restore_who(struct restore *restore, const struct stream_record *record)
+{
+	struct ratelimit *limit = &restore->core->state.domains.ratelimit;
+
+	switch (record->type) {
+	case STREAM_IMAGE:
+		restore->own = true;
+		return 0;
+	case STREAM_DOMAIN_STATE:
+		return restore_domain_state(restore, &record->own.domain_state);
+	case STREAM_CREDIT:
+		return restore_credit(restore, &record->own.credit);
+	case STREAM_RATELIMIT:
+		limit->reserve = record->own.ratelimit.reserve;
+		limit->refilled = record->own.ratelimit.refilled;
+		limit->last_effect = record->own.ratelimit.last_effect;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* The update failed: its requester gets the reason instead of the "OK" in its output. */
+static int restore_update(struct restore *restore, const struct stream_update *in)
+{
+	struct client *client = image_client(restore, in->conn_id);
+	const char *failure = restore->process->failure;
+	struct message *message;
+
+	if (!client || !failure)
+		return 0;
+	message = message_new(XS_CONTROL, in->req_id, in->tx_id, strlen(failure) + 1);
+	if (!message)
+		return ENOMEM;
+	message_set(message, failure, strlen(failure) + 1);
+	if (!TAILQ_EMPTY(&client->output))
+		client_unqueue(restore->core, TAILQ_LAST(&client->output, message_list));
+	client_queue(restore->core, client, message);
+	return 0;
+}
+
+/* Second pass: everything else. */
+static int restore_what(struct restore *restore, const struct stream_record *record)
+{
+	switch (record->type) {
+	case STREAM_CONNECTION:
+		return restore_connection(restore, &record->connection);
+	case STREAM_WATCH:
+	case STREAM_WATCH_EXTENDED:
+		return restore_watch(restore, &record->watch);
+	case STREAM_NODE:
+		return restore_node(restore, &record->node);
+	case STREAM_GLOBAL_QUOTA:
+		return restore_global_quota(restore, &record->quotas);
+	case STREAM_DOMAIN:
+		return restore_domain(restore, &record->domain);
+	case STREAM_CLIENT:
+		return restore_client(restore, &record->own.client);
+	case STREAM_EVENTS:
+		return restore_events(restore, &record->own.events);
+	case STREAM_UPDATE:
+		return restore_update(restore, &record->own.update);
+	case STREAM_TX:
+		return restore_tx(restore, &record->own.tx);
+	case STREAM_TX_DIFFERENCE:
+		return restore_tx_difference(restore, &record->own.tx_difference);
+	case STREAM_TX_TOUCH:
+		restore_tx_branch(restore);
+		return restore_tx_touch(restore, &record->own.tx_touch);
+	case STREAM_TX_CHANGE:
+		restore_tx_branch(restore);
+		return restore_tx_change(restore, &record->own.tx_change);
+	default:
+		return 0;
+	}
+}
+
+static int each_record(struct restore *restore, const void *image, size_t size,
+		       int (*use)(struct restore *, const struct stream_record *))
+{
+	struct stream_reader reader;
+	struct stream_record record;
+	struct stream_error where;
+	enum stream_status status;
+	int error = stream_reader_init(&reader, image, size, &where);
+
+	while (!error) {
+		status = stream_next(&reader, &record, &where);
+		if (status == STREAM_DONE)
+			return 0;
+		if (status != STREAM_RECORD) {
+			error = EINVAL;
+			break;
+		}
+		if (!record.understood) {
+			if (stream_is_own(record.type) && (record.type & STREAM_MUST)) {
+				snprintf(where.text, sizeof(where.text),
+					 "unknown record type %08x", record.type);
+				where.offset = record.offset;
+				error = ENOTSUP;
+			} else if (use == restore_what) {
+				core_log(restore->core, LOG_INFO,
+					 "live-update: unknown state record %08x", record.type);
+			}
+			continue;
+		}
+		error = use(restore, &record);
+		if (error) {
+			snprintf(where.text, sizeof(where.text), "%s: %s",
+				 stream_type_name(record.type), strerror(error));
+			where.offset = record.offset;
+		}
+	}
+	snprintf(restore->report->error, sizeof(restore->report->error), "at offset %zu: %s",
+		 where.offset, where.text);
+	return error;
+}
+
+static int restore_target(struct restore *restore, const struct stream_record *record)
+{
+	if (record->type != STREAM_CONNECTION)
+		return 0;
+	return restore_targets(restore, &record->connection);
+}
+
+static int restore_counter(struct restore *restore, const struct stream_record *record)
+{
+	if (record->type == STREAM_COUNTERS)
+		restore_counters(restore, &record->own.counters);
+	return 0;
+}
+
+/* What the initial tree has and a foreign image need not say. */
+static int complete(struct restore *restore)
+{
+	struct client *client;
+
+	/* A domain that may hold more than it does now is looked at again. */
+	restore->core->recheck = true;
+	TAILQ_FOREACH(client, &restore->core->clients, link)
+		client_wake(restore->core, client);
+	return 0;
+}
+
+int image_restore(struct core *core, const struct image_process *process, const void *image,
+		  size_t size, struct image_report *report)
+{
+	struct restore *restore = calloc(1, sizeof(*restore));
+	int error;
+
+	memset(report, 0, sizeof(*report));
+	if (!restore)
+		return ENOMEM;
+	restore->core = core;
+	restore->process = process;
+	restore->report = report;
+	error = each_record(restore, image, size, restore_who);
+	if (!error)
+		error = empty_tree(restore);
+	if (!error)
+		error = each_record(restore, image, size, restore_what);
+	if (!error)
+		error = each_record(restore, image, size, restore_target);
+	/* Last, since restoring has counted as well. */
+	if (!error)
+		error = each_record(restore, image, size, restore_counter);
+	if (!error)
+		error = complete(restore);
+	free(restore->client);
+	free(restore->level);
+	free(restore->cause);
+	free(restore->cause_id);
+	free(restore);
+	return error;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The whole state of a core as an image, and back.
+ *
+ * Each kind of state has a file of its own with both directions (state-*.c).
+ * What the image cannot carry, descriptors and mappings, is asked of the
+ * process through struct image_process.
+ */
+#ifndef LIVEUPDATE_IMAGE_H
+#define LIVEUPDATE_IMAGE_H
+
+#include "core/core.h"
+#include "liveupdate/stream-reader.h"
+#include "liveupdate/stream-writer.h"
+
+/* What the process around the core gives to an image, and makes of one. */
+struct image_process {
+	int32_t listen_fd, evtchn_fd; /* -1 = none */
+	const char *failure; /* restoring after an update that failed: why; else NULL */
+	void *data;
+	/* A client of the inherited socket @fd. Returns NULL: it could not be taken over. */
+	struct client *(*adopt_socket)(void *data, int fd);
+	/* The ring of @domid with its local @port (0 = none). Returns 0 or a negative errno. */
+	int (*adopt_ring)(void *data, unsigned int domid, uint32_t port,
+			  struct transport **transport);
+};
+
+/* The request that asked for the update; its answer is part of the image. */
+struct image_requester {
+	struct client *client; /* NULL: nobody waits */
+	uint32_t req_id, tx_id;
+};
+
+/**
+ * Write the state.
+ * @writer: initialized; its dialect decides what is left out
+ * Returns 0 or an errno value; EBUSY: the state cannot be said in this dialect now.
+ */
+int image_save(struct core *core, const struct image_process *process,
+	       const struct image_requester *requester, struct stream_writer *writer);
+
+/* Why a restore failed, or what it had to drop. */
+struct image_report {
+	char error[256];
+	unsigned int dropped_nodes, dropped_clients, dropped_watches;
+};
+
+/**
+ * Restore the state into a fresh core. What a foreign image says that cannot be restored is
+ * dropped, logged and counted.
+ * Returns 0 or an errno value with report->error filled; the core is then only to be freed.
+ */
+int image_restore(struct core *core, const struct image_process *process, const void *image,
+		  size_t size, struct image_report *report);
+
+/* For the parts. A restore under way: */
+struct restore {
+	struct core *core;
+	const struct image_process *process;
+	struct image_report *report;
+	bool own;  /* an image of our own kind */
+	struct client **client; /* by conn-id */
+	uint32_t clients;       /* size of client[] */
+	/* of the node that was restored last: the way to it */
+	struct restore_level {
+		struct node *node;
+		size_t len;
+	} *level;
+	unsigned int depth, room;
+	struct path last;
+	struct client *current; /* whose records come now */
+	struct transaction *tx;
+	struct cause **cause; /* of restored messages, by number */
+	uint64_t *cause_id;
+	size_t causes, cause_room;
+	const struct stream_events *events;
+};
+
+/** Fill a stream's permission entries from a list; dead domains' are left out. Returns the count. */
+uint16_t image_perms(const struct core *core, const struct perms *perms, struct stream_perm *out);
+
+/** The list that stream entries mean now, with a reference; NULL: no memory, or no such owner. */
+struct perms *image_perms_get(struct restore *restore, const struct stream_perm *entry,
+			      uint32_t count, int *error);
+struct perms *image_own_perms_get(struct restore *restore, const struct stream_own_perms *perms,
+				  int *error);
+
+/** The client of a conn-id, or NULL. */
+struct client *image_client(const struct restore *restore, uint32_t conn_id);
+
+int save_domains(struct core *core, struct stream_writer *writer);
+int save_domain_quotas(struct core *core, struct stream_writer *writer);
+int save_clients(struct core *core, const struct image_requester *requester,
+		 struct stream_writer *writer);
+int save_nodes(struct core *core, struct stream_writer *writer);
+int save_transactions(struct core *core, struct stream_writer *writer);
+
+int restore_domain_state(struct restore *restore, const struct stream_domain_state *state);
+int restore_domain(struct restore *restore, const struct stream_domain *domain);
+int restore_credit(struct restore *restore, const struct stream_credit *credit);
+int restore_global_quota(struct restore *restore, const struct stream_quotas *quotas);
+/* The record of a domain that a foreign image names; made if the hypervisor knows it. */
+struct domain *restore_know(struct restore *restore, unsigned int domid);
+int restore_connection(struct restore *restore, const struct stream_connection *connection);
+int restore_targets(struct restore *restore, const struct stream_connection *connection);
+int restore_client(struct restore *restore, const struct stream_client *client);
+int restore_events(struct restore *restore, const struct stream_events *events);
+int restore_watch(struct restore *restore, const struct stream_watch *watch);
+int restore_node(struct restore *restore, const struct stream_node *node);
+int restore_tx(struct restore *restore, const struct stream_tx *tx);
+int restore_tx_difference(struct restore *restore, const struct stream_tx_difference *difference);
+int restore_tx_branch(struct restore *restore);
+int restore_tx_touch(struct restore *restore, const struct stream_tx_touch *touch);
+int restore_tx_change(struct restore *restore, const struct stream_tx_change *change);
+
+#endif

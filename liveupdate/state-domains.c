@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Records of domains: identity, features, quotas, write credit. */
+#include <errno.h>
+#include <string.h>
+
+#include "liveupdate/image.h"
+
+static uint16_t flags_of(const struct domain *domain)
+{
+	return (uint16_t)((domain->introduced ? STREAM_DOMAIN_INTRODUCED : 0) |
+			  (domain->shutdown_reported ? STREAM_DOMAIN_SHUTDOWN : 0) |
+			  (domain->shutdown_owed ? STREAM_DOMAIN_OWED : 0) |
+			  (domain->account.over_hard ? STREAM_DOMAIN_OVER_HARD : 0) |
+			  (domain->account.over_soft ? STREAM_DOMAIN_OVER_SOFT : 0) |
+			  (domain->client && domain->client->ignored ? STREAM_DOMAIN_IGNORED : 0));
+}
+
+int save_domains(struct core *core, struct stream_writer *writer)
+{
+	const struct domain *domain;
+	int error = 0;
+
+	TAILQ_FOREACH(domain, &core->state.domains.list, link) {
+		struct stream_domain_state state = {.domid = domain->domid,
+						    .flags = flags_of(domain),
+						    .features = domain->features,
+						    .target_domid = STREAM_NO_TARGET,
+						    .record = domain->record,
+						    .unique_id = domain->unique_id};
+		struct stream_credit credit = {.domid = domain->domid,
+					       .flags = STREAM_CREDIT_JOINED,
+					       .points = domain->credit.points,
+					       .rest = domain->credit.rest};
+
+		if (domain_with_record(&core->state.domains, domain->target_domid,
+				       domain->target)) {
+			state.target_domid = domain->target_domid;
+			state.target_record = domain->target;
+		}
+		error = stream_put_own(writer, STREAM_DOMAIN_STATE, &state);
+		if (!error && domain->credit.joined) {
+			if (domain->credit.active)
+				credit.flags |= STREAM_CREDIT_ACTIVE;
+			error = stream_put_own(writer, STREAM_CREDIT, &credit);
+		}
+		if (error)
+			break;
+	}
+	return error;
+}
+
+/* The names in the order of all listings, with soft ones behind their hard ones. */
+static void fill_quotas(const struct quota_limits *limits, struct stream_quotas *out)
+{
+	out->count = out->global_count = 0;
+	for (enum quota i = 0; i < QUOTA_COUNT; i++) {
+		out->entry[out->count].name = quota_name(i);
+		out->entry[out->count++].value = limits->hard[i];
+		if (limits->soft[i] != QUOTA_OFF) {
+			out->entry[out->count].name = "soft-memory";
+			out->entry[out->count++].value = limits->soft[i];
+		}
+	}
+}
+
+int save_domain_quotas(struct core *core, struct stream_writer *writer)
+{
+	const struct domain *domain;
+	int error = 0;
+
+	TAILQ_FOREACH(domain, &core->state.domains.list, link) {
+		struct stream_domain out = {.domid = domain->domid, .features = domain->features};
+
+		/* Other readers end at a domain that neither a connection nor a node made known. */
+		if (!writer->dialect->own && !domain->client && !domain->account.now[QUOTA_NODES])
+			continue;
+		fill_quotas(&domain->account.limits, &out.quotas);
+		error = stream_put_domain(writer, &out);
+		if (error)
+			break;
+	}
+	if (!error && writer->dialect->own) {
+		struct stream_quotas quotas;
+
+		fill_quotas(&core->state.domains.quota, &quotas);
+		error = stream_put_global_quota(writer, &quotas);
+	}
+	return error;
+}
+
+int restore_domain_state(struct restore *restore, const struct stream_domain_state *in)
+{
+	struct domains *domains = &restore->core->state.domains;
+	struct domain *domain = domain_find(domains, in->domid);
+
+	if (in->domid >= DOMID_FIRST_RESERVED)
+		return EINVAL;
+	if (!domain)
+		domain = domain_new(domains, in->domid);
+	if (!domain)
+		return ENOMEM;
+	domain->record = in->record;
+	if (in->record > domains->last_record)
+		domains->last_record = in->record;
+	domain->unique_id = in->unique_id;
+	domain->features = in->features;
+	domain->introduced = in->flags & STREAM_DOMAIN_INTRODUCED;
+	domain->shutdown_reported = in->flags & STREAM_DOMAIN_SHUTDOWN;
+	domain->shutdown_owed = in->flags & STREAM_DOMAIN_OWED;
+	domain->account.over_hard = in->flags & STREAM_DOMAIN_OVER_HARD;
+	domain->account.over_soft = in->flags & STREAM_DOMAIN_OVER_SOFT;
+	domain->target_domid = in->target_domid;
+	domain->target = in->target_record;
+	return 0;
+}
+
+int restore_credit(struct restore *restore, const struct stream_credit *in)
+{
+	struct domains *domains = &restore->core->state.domains;
+	struct domain *domain = domain_find(domains, in->domid);
+
+	if (!domain || !(in->flags & STREAM_CREDIT_JOINED))
+		return 0;
+	ratelimit_restore(&domains->ratelimit, &domain->credit, in->points, in->rest);
+	return 0;
+}
+
+static void take_quotas(const struct stream_quotas *in, struct quota_limits *limits)
+{
+	for (unsigned int i = 0; i < in->count; i++) {
+		bool soft;
+		enum quota quota =
+			quota_by_name(in->entry[i].name, strlen(in->entry[i].name), &soft);
+
+		if (quota == QUOTA_COUNT)
+			continue;
+		if (soft)
+			limits->soft[quota] = in->entry[i].value;
+		else
+			limits->hard[quota] = in->entry[i].value;
+	}
+}
+
+int restore_domain(struct restore *restore, const struct stream_domain *in)
+{
+	struct domain *domain = restore_know(restore, in->domid);
+
+	if (!domain)
+		return 0;
+	if (!restore->own && in->features)
+		domain->features = in->features;
+	take_quotas(&in->quotas, &domain->account.limits);
+	return 0;
+}
+
+int restore_global_quota(struct restore *restore, const struct stream_quotas *in)
+{
+	take_quotas(in, &restore->core->state.domains.quota);
+	return 0;
+}
+
+struct domain *restore_know(struct restore *restore, unsigned int domid)
+{
+	struct core *core = restore->core;
+	struct domain *domain = domain_find(&core->state.domains, domid);
+	struct domain_state state = {0};
+
+	if (domain || restore->own || domid >= DOMID_FIRST_RESERVED)
+		return domain;
+	if (domstate_get(core->world->domstate, domid, &state) ||
+	    !(state.state & DOMSTATE_EXIST) || (state.state & DOMSTATE_DEAD))
+		return NULL;
+	domain = domain_new(&core->state.domains, domid);
+	if (domain)
+		domain->unique_id = state.unique_id;
+	return domain;
+}

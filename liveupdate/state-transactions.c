@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Open transactions: the tree they started on as a difference from the live
+ * one, what they looked at, and what they did, which is done again.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "liveupdate/image.h"
+#include "store/difference.h"
+#include "verbs/transaction.h"
+
+#define PERMS_MAX (WIRE_PAYLOAD_MAX / 2)
+
+static uint32_t own_perms(const struct perms *perms, struct stream_own_perm *out)
+{
+	for (uint32_t i = 0; i < perms->count; i++) {
+		const struct perm *entry = &perms->entry[i];
+
+		memset(&out[i], 0, sizeof(out[i]));
+		out[i].letter = perm_char(entry->letter);
+		out[i].flags = entry->record == PERM_RECORD_STALE ? STREAM_PERM_STALE : 0;
+		out[i].domid = entry->domid;
+		out[i].record = entry->record >= DOMAIN_RECORD_FIRST ? entry->record : 0;
+	}
+	return perms->count;
+}
+
+struct save {
+	struct stream_writer *writer; /* NULL: only count */
+	const struct transaction *tx;
+	uint32_t conn_id, count;
+};
+
+static int put_difference(struct save *save, uint32_t operation, const char *path, size_t len,
+			  struct node *node)
+{
+	struct stream_own_perm perms[PERMS_MAX];
+	struct stream_tx_difference out = {.conn_id = save->conn_id,
+					   .tx_id = save->tx->id,
+					   .operation = operation,
+					   .path = {path, (uint32_t)len}};
+
+	save->count++;
+	if (!save->writer)
+		return 0;
+	if (node) {
+		out.perms.data = perms;
+		out.perms.count = own_perms(node->perms, perms);
+		out.value.data = (const uint8_t *)node_value(node);
+		out.value.count = node->value_len;
+	}
+	return stream_put_own(save->writer, STREAM_TX_DIFFERENCE, &out);
+}
+
+static int put_set(void *data, const char *path, size_t len, struct node *node)
+{
+	return put_difference(data, STREAM_SET, path, len, node);
+}
+
+static int put_removed(void *data, const char *path, size_t len)
+{
+	return put_difference(data, STREAM_REMOVE, path, len, NULL);
+}
+
+static const struct difference_ops put_ops = {.set = put_set, .removed = put_removed};
+
+static int put_touch(struct save *save, const struct touch *touch)
+{
+	struct stream_tx_touch out = {
+		.conn_id = save->conn_id,
+		.tx_id = save->tx->id,
+		.depends = touch->depends,
+		.own = touch->own,
+		.flags = (uint16_t)((touch->event ? STREAM_TOUCH_EVENT : 0) |
+				    (touch->below ? STREAM_TOUCH_BELOW : 0)),
+		.path = {touch->path, touch->len},
+	};
+
+	return stream_put_own(save->writer, STREAM_TX_TOUCH, &out);
+}
+
+static uint32_t kind_of(enum tree_change kind)
+{
+	switch (kind) {
+	case TREE_WRITE:
+		return STREAM_CHANGE_WRITE;
+	case TREE_CREATE:
+		return STREAM_CHANGE_CREATE;
+	case TREE_PERMS:
+		return STREAM_CHANGE_PERMS;
+	case TREE_REMOVE:
+		break;
+	}
+	return STREAM_CHANGE_REMOVE;
+}
+
+static int put_change(struct save *save, const struct change *change)
+{
+	struct stream_own_perm perms[PERMS_MAX];
+	struct stream_tx_change out = {
+		.conn_id = save->conn_id,
+		.tx_id = save->tx->id,
+		.kind = kind_of(change->kind),
+		.path = {change->path, (uint32_t)change->len},
+		.value = {change->value, (uint32_t)change->value_len},
+	};
+
+	if (change->perms) {
+		out.perms.data = perms;
+		out.perms.count = own_perms(change->perms, perms);
+	}
+	return stream_put_own(save->writer, STREAM_TX_CHANGE, &out);
+}
+
+static int save_transaction(struct core *core, const struct transaction *tx,
+			    struct stream_writer *writer)
+{
+	struct save save = {.tx = tx, .conn_id = tx->client->image_id};
+	struct stream_tx out = {
+		.conn_id = save.conn_id,
+		.tx_id = tx->id,
+		.flags = (tx->lost ? STREAM_TX_LOST : 0) | (tx->poisoned ? STREAM_TX_POISONED : 0) |
+			 (tx->created ? STREAM_TX_CREATED : 0) |
+			 (tx->removed ? STREAM_TX_REMOVED : 0),
+		.started = tx->started,
+		.version = tx->version,
+	};
+	const struct touch *touch;
+	const struct change *change;
+	int error = 0;
+
+	if (!tx->lost)
+		error = difference(&core->state.live, &tx->base, &put_ops, &save);
+	out.differences = save.count;
+	TAILQ_FOREACH(touch, &tx->touches, order)
+		out.touches++;
+	TAILQ_FOREACH(change, &tx->changes, link)
+		out.changes++;
+	save.writer = writer;
+	if (!error)
+		error = stream_put_own(writer, STREAM_TX, &out);
+	if (!error && !tx->lost)
+		error = difference(&core->state.live, &tx->base, &put_ops, &save);
+	TAILQ_FOREACH(touch, &tx->touches, order)
+		if (!error)
+			error = put_touch(&save, touch);
+	TAILQ_FOREACH(change, &tx->changes, link)
+		if (!error)
+			error = put_change(&save, change);
+	return error;
+}
+
+int save_transactions(struct core *core, struct stream_writer *writer)
+{
+	const struct transaction *tx;
+	int error = 0;
+
+	TAILQ_FOREACH(tx, &core->transactions, age) {
+		if (tx->client->broken)
+			continue;
+		error = save_transaction(core, tx, writer);
+		if (error)
+			break;
+	}
+	return error;
+}
+
+int restore_tx(struct restore *restore, const struct stream_tx *in)
+{
+	struct core *core = restore->core;
+	struct client *client = image_client(restore, in->conn_id);
+	struct transaction *tx;
+
+	restore->tx = NULL;
+	if (!client)
+		return 0;
+	tx = transaction_start(&core->state, in->started);
+	if (!tx)
+		return ENOMEM;
+	tx->client = client;
+	tx->id = in->tx_id;
+	tx->version = in->version;
+	tx->poisoned = in->flags & STREAM_TX_POISONED;
+	tx->created = in->flags & STREAM_TX_CREATED;
+	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
+	TAILQ_INSERT_TAIL(&core->transactions, tx, age);
+	client->transaction_count++;
+	core->transaction_count++;
+	account_add(client_account(client), QUOTA_TRANSACTIONS, 1);
+	if (in->flags & STREAM_TX_LOST)
+		transaction_lose(&core->state, tx);
+	else
+		restore->tx = tx;
+	return 0;
+}
+
+static int set_node(struct tree *tree, const struct stream_tx_difference *in, struct perms *perms)
+{
+	const char *path = in->path.data;
+	struct tree_edit edit;
+	struct lookup lookup;
+	int error;
+
+	tree_lookup(tree, path, in->path.count, &lookup);
+	if (!lookup.node) {
+		error = tree_prepare_create(tree, &edit, &lookup, path, in->path.count,
+					    in->value.data, in->value.count, perms);
+		if (!error)
+			tree_apply(tree, &edit);
+		return error;
+	}
+	error = tree_prepare_write(tree, &edit, path, in->path.count, in->value.data,
+				   in->value.count);
+	if (error)
+		return error;
+	tree_apply(tree, &edit);
+	error = tree_prepare_perms(tree, &edit, path, in->path.count, perms);
+	if (!error)
+		tree_apply(tree, &edit);
+	return error;
+}
+
+int restore_tx_difference(struct restore *restore, const struct stream_tx_difference *in)
+{
+	struct state *state = &restore->core->state;
+	struct transaction *tx = restore->tx;
+	struct tree_edit edit;
+	struct perms *perms;
+	int error;
+
+	if (!tx)
+		return 0;
+	if (in->operation == STREAM_REMOVE) {
+		if (!tree_find(&tx->base, in->path.data, in->path.count))
+			return 0;
+		error = tree_prepare_remove(&tx->base, &edit, in->path.data, in->path.count);
+		if (!error)
+			node_unref(&state->store, tree_apply(&tx->base, &edit));
+		return error;
+	}
+	if (in->operation != STREAM_SET)
+		return 0;
+	perms = image_own_perms_get(restore, &in->perms, &error);
+	/* A node of a domain that is gone: what saw it can only conflict. */
+	if (error == ENOENT) {
+		transaction_lose(state, tx);
+		restore->tx = NULL;
+		return 0;
+	}
+	if (error)
+		return error;
+	error = set_node(&tx->base, in, perms);
+	perms_unref(&state->store.perms, perms);
+	return error;
+}
+
+/* All differences are in: the branch starts from the base. */
+int restore_tx_branch(struct restore *restore)
+{
+	struct transaction *tx = restore->tx;
+
+	if (!tx || !TAILQ_EMPTY(&tx->touches) || tx->branch.root == tx->base.root)
+		return 0;
+	tree_drop(&tx->branch);
+	tree_branch(&tx->branch, &tx->base);
+	return 0;
+}
+
+int restore_tx_touch(struct restore *restore, const struct stream_tx_touch *in)
+{
+	if (!restore->tx)
+		return 0;
+	return transaction_restore_touch(&restore->core->state, restore->tx, in->path.data,
+					 in->path.count, in->depends, in->own,
+					 in->flags & STREAM_TOUCH_EVENT,
+					 in->flags & STREAM_TOUCH_BELOW);
+}
+
+int restore_tx_change(struct restore *restore, const struct stream_tx_change *in)
+{
+	static const enum tree_change kinds[] = {
+		[STREAM_CHANGE_WRITE] = TREE_WRITE,
+		[STREAM_CHANGE_CREATE] = TREE_CREATE,
+		[STREAM_CHANGE_PERMS] = TREE_PERMS,
+		[STREAM_CHANGE_REMOVE] = TREE_REMOVE,
+	};
+	struct state *state = &restore->core->state;
+	struct transaction *tx = restore->tx;
+	struct perms *perms = NULL;
+	struct change *change;
+	int error = 0;
+
+	if (!tx)
+		return 0;
+	if (in->kind < STREAM_CHANGE_WRITE || in->kind > STREAM_CHANGE_REMOVE)
+		return EINVAL;
+	if (in->perms.count)
+		perms = image_own_perms_get(restore, &in->perms, &error);
+	if (error == ENOMEM)
+		return error;
+	change = error ? NULL
+		       : change_new(kinds[in->kind], in->path.data, in->path.count, in->value.data,
+				    in->value.count, perms);
+	perms_unref(&state->store.perms, perms);
+	if (!error && !change)
+		return ENOMEM;
+	if (!error)
+		error = transaction_change(state, tx, change);
+	if (error == ENOMEM)
+		return error;
+	if (error) {
+		/* It cannot be done any more, since a domain is gone: a conflict. */
+		transaction_lose(state, tx);
+		restore->tx = NULL;
+		return 0;
+	}
+	transaction_recharge(restore->core, tx->client, tx);
+	return 0;
+}

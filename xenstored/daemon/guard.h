@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guard: the old program, standing by with the image and the descriptors
+ * until the new one says that it serves.
+ *
+ *      old process  --- spawns guard --- exec ---> new program --- "serving" --> guard exits
+ *                                                       \
+ *                                                        dies, or is silent: the guard kills
+ *                                                        it and becomes the daemon
+ *
+ * So an update can be refused, but cannot lose a host.
+ */
+#ifndef XENSTORED_DAEMON_GUARD_H
+#define XENSTORED_DAEMON_GUARD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* What an updated or guarding process inherits, told by an environment variable. */
+struct inheritance {
+	bool update;  /* this process was started by a live update of our own kind */
+	bool guard;   /* this process is to stand by */
+	int image_fd; /* the image */
+	int status_fd; /* update: where to say "serving"; guard: where to hear it */
+	int ready_fd;  /* guard: where to say that it stands by */
+	pid_t pid;     /* guard: whom it guards */
+	char failure[200]; /* guard that took over: why */
+};
+
+/** Read the environment variable and remove it. */
+void inheritance_read(struct inheritance *inheritance);
+
+/**
+ * Start a guard of this process.
+ * @argv: of this process; the guard gets the same, so that it can become the daemon
+ * @status_fd: set to the descriptor on which "serving" or "cancelled" is to be said; it crosses
+ *             the exec
+ * Returns 0 when the guard stands by, or a negative errno.
+ */
+int guard_start(char **argv, int image_fd, int *status_fd);
+
+/** As the guard: wait. Returns when this process has to become the daemon; exits otherwise. */
+void guard_wait(struct inheritance *inheritance);
+
+/** Say that the new program serves, or that the update was cancelled. Closes @status_fd. */
+void guard_serving(int status_fd);
+void guard_cancel(int status_fd);
+
+/** The environment variable for the new program. */
+int guard_export(int image_fd, int status_fd);
+void guard_unexport(void);
+
+#endif

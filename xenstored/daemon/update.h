@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Live update: CONTROL live-update, and the act of replacing the program.
+ *
+ * A session collects what is to be done; its "-s" is carried out between two
+ * turns of the core, when no request is half done. The state goes into an
+ * image; for a program of our own kind that is a memory file which crosses the
+ * exec, with a guard standing by; for any other xenstored it is the file where
+ * that one looks (spec: live-update.md, cli-and-control.md section 7).
+ */
+#ifndef XENSTORED_DAEMON_UPDATE_H
+#define XENSTORED_DAEMON_UPDATE_H
+
+#include <limits.h>
+
+#include "control/control.h"
+#include "daemon/guard.h"
+#include "daemon/host.h"
+#include "daemon/listener.h"
+#include "daemon/signals.h"
+#include "daemon/sockets.h"
+#include "liveupdate/image.h"
+
+struct update {
+	struct core *core;
+	struct host *host;
+	struct listener *listener;
+	struct sockets *sockets;
+	struct signals *signals;
+	char **argv;         /* of this process */
+	const char *rundir;  /* of the option, or NULL */
+	struct image_process process;
+
+	/* The session. */
+	struct client *owner; /* who opened it; NULL: there is none */
+	char file[PATH_MAX];
+	char *cmdline;
+	bool started; /* -s was sent: the answer is owed */
+	bool force;
+	unsigned int timeout, version;
+	uint64_t since; /* ms */
+	struct image_requester requester;
+};
+
+/** Connect @update with the parts of the daemon, which it needs from now on. */
+void update_init(struct update *update, struct core *core, struct host *host,
+		 struct listener *listener, struct sockets *sockets, struct signals *signals,
+		 char **argv, const char *rundir);
+
+/** The CONTROL sub-command; as a request handler's. */
+int update_control(struct update *update, struct request *request, const struct arg *args,
+		   size_t count, struct control_text *out);
+
+/** A client is gone: its session ends. */
+void update_client_gone(struct update *update, const struct client *client);
+
+/**
+ * Between two turns: do what is due. Does not return when the program is replaced; else the most ms
+ * until it is to be called again, -1 = not before the next request.
+ */
+int update_run(struct update *update);
+
+/* An image to start from. */
+struct update_image {
+	void *data;
+	size_t size;
+	bool from_file; /* to be unlinked when it has been restored */
+	char path[PATH_MAX];
+	struct stream_global global; /* of the image */
+};
+
+/** Find the image: an inherited descriptor, or the file. Returns 0 or a negative errno. */
+int update_open_image(struct update_image *image, const struct inheritance *inheritance,
+		      const char *rundir);
+
+/** Restore the core from the image. On failure the process ends (a guard takes over). */
+void update_restore(struct update *update, struct update_image *image,
+		    const struct inheritance *inheritance);
+
+#endif
