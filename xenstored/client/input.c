@@ -17,9 +17,6 @@
 #include "core/core.h"
 #include "verbs/request.h"
 
-/* How long to wait before trying again when memory ran out. */
-#define MEMORY_RETRY_MS 20
-
 /* The shared buffer during a turn. */
 struct input {
 	char *data;

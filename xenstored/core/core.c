@@ -254,8 +254,10 @@ static void background(struct core *core)
 {
 	bool had = core_has_releases(core);
 
+	core->starved = false;
+
 	core_bury_some(core, BACKGROUND_WORK);
-	release_some(&core->state, BACKGROUND_WORK);
+	core->starved |= release_some(&core->state, BACKGROUND_WORK) != 0;
 	if (had && !core_has_releases(core))
 		core->recheck = true;
 	transaction_limit_held(core);
@@ -274,11 +276,12 @@ int core_turn(struct core *core)
 	wake_waiting(core);
 	run_clients(core);
 	background(core);
-	if (!TAILQ_EMPTY(&core->runnable) || core_has_releases(core) || core->recheck ||
-	    store_has_dead(&core->state.store))
+	if (!TAILQ_EMPTY(&core->runnable) || core->recheck)
 		return 0;
-	if (core->owed)
-		due = core->now + 20;
+	if (!core->starved && (core_has_releases(core) || store_has_dead(&core->state.store)))
+		return 0;
+	if (core->owed || core->starved)
+		due = core->now + MEMORY_RETRY_MS;
 	next = TAILQ_FIRST(&core->expiring);
 	if (next && (!due || next->deadline < due))
 		due = next->deadline;

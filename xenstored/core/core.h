@@ -26,6 +26,9 @@
  * store). */
 #define SNAPSHOT_MIN (64u * 1024 * 1024)
 
+/* When to try again what memory was missing for. */
+#define MEMORY_RETRY_MS 20
+
 struct control_ops;
 
 struct core_config {
@@ -62,6 +65,7 @@ struct core {
 	uint64_t requests; /* handled so far */
 	uint64_t wake_at;  /* when to look at the waiting clients again; 0 = no fixed time */
 	bool recheck;	   /* something happened that may let waiting clients go on */
+	bool starved;      /* put-off work could not go on for lack of memory */
 	bool owed;	   /* some domain's shutdown could not be told for lack of memory */
 	bool owed_bare;	   /* of these, the bare @releaseDomain */
 	char *input;	   /* shared receive buffer, CLIENT_INPUT_MAX bytes */

@@ -289,12 +289,15 @@ void core_bury_some(struct core *core, long work)
 		struct event_batch events;
 
 		next = TAILQ_NEXT(domain, death);
-		if (clear_some(core, domain, &work))
+		if (clear_some(core, domain, &work)) {
+			core->starved |= work > 0;
 			continue;
+		}
 		event_batch_init(&events);
 		if (domain->introduced &&
 		    event_add_special(core, &events, "@releaseDomain", true, true, domain->domid)) {
 			event_batch_discard(&events);
+			core->starved = true;
 			continue;
 		}
 		TAILQ_REMOVE(&core->deaths, domain, death);

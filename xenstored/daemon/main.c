@@ -185,7 +185,10 @@ static void make_core(struct daemon *daemon, char **argv)
 
 static int between_turns(void *data)
 {
-	return update_run(data);
+	struct daemon *daemon = data;
+	int accept = sockets_retry(&daemon->sockets), update = update_run(&daemon->update);
+
+	return accept < 0 || (update >= 0 && update < accept) ? update : accept;
 }
 
 /* What an earlier process image left us: the listening socket, and the state. */
@@ -224,7 +227,7 @@ static void start_loop(struct daemon *daemon)
 	if (error)
 		fatal_errno(-error, "event loop");
 	daemon->loop.between = between_turns;
-	daemon->loop.data = &daemon->update;
+	daemon->loop.data = daemon;
 	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
 	if (daemon->options.live_update) {
 		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
@@ -281,5 +284,7 @@ int main(int argc, char **argv)
 	daemonize_ready(&daemon.daemonize);
 	log_redirect(trace_text, &daemon.administration.trace);
 	error = loop_run(&daemon.loop);
+	if (!error)
+		fatal("the host is gone");
 	fatal_errno(-error, "waiting for events");
 }

@@ -14,6 +14,9 @@
 /* Connections taken in one turn, so that a crowd at the door does not stop the others. */
 #define ACCEPT_AT_ONCE 16
 
+/* When to look again at the door, if nobody leaves. */
+#define RETRY_MS 1000
+
 struct socket_transport {
 	struct transport base;
 	struct loop_source source;
@@ -170,11 +173,25 @@ static void accept_some(struct loop *loop, struct loop_source *source, uint32_t 
 			core_log(loop->core, LOG_ERR, "Cannot accept more connections: %d open",
 				 (int)loop->core->client_count);
 			sockets->full = true;
+			sockets->retry_at = loop->core->now + RETRY_MS;
 			loop_enable(loop, source, false);
 		}
 		if (errno != EINTR && errno != ECONNABORTED)
 			return;
 	}
+}
+
+int sockets_retry(struct sockets *sockets)
+{
+	uint64_t now = sockets->loop->core->now;
+
+	if (!sockets->full)
+		return -1;
+	if (now < sockets->retry_at)
+		return (int)(sockets->retry_at - now);
+	sockets->full = false;
+	loop_enable(sockets->loop, &sockets->source, true);
+	return -1;
 }
 
 int sockets_open(struct sockets *sockets, struct loop *loop, int fd)

@@ -12,9 +12,12 @@
 struct sockets {
 	struct loop_source source;
 	struct loop *loop;
-	bool full; /* out of descriptors: not listening until a client goes */
-	uint64_t refused_reported;
+	bool full; /* out of descriptors or memory: not listening until a client goes, or a while */
+	uint64_t retry_at; /* ms, on the core's clock */
 };
+
+/** Listen again after a while. Returns the ms until it is to be called again, -1 = not needed. */
+int sockets_retry(struct sockets *sockets);
 
 /** Accept clients from the listening descriptor @fd. Returns 0 or a negative errno. */
 int sockets_open(struct sockets *sockets, struct loop *loop, int fd);

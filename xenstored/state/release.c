@@ -2,6 +2,7 @@
 /* Walks over removed subtrees, in slices. */
 #include "state/release.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "state/state.h"
@@ -46,7 +47,7 @@ static void release_node(struct state *state, const struct walk *walk, const str
 		forget_roots(state, walk->path, walk->path_len);
 }
 
-bool release_some(struct state *state, long work)
+int release_some(struct state *state, long work)
 {
 	struct release_job *job;
 
@@ -54,7 +55,7 @@ bool release_some(struct state *state, long work)
 		struct node *node;
 
 		if (walk_next(&job->walk, &node))
-			return true; /* no memory now; later */
+			return ENOMEM;
 		if (node) {
 			release_node(state, &job->walk, node);
 			work -= 1 + node_child_count(node) / 64;
@@ -66,5 +67,5 @@ bool release_some(struct state *state, long work)
 	}
 	if (work > 0)
 		store_free_some(&state->store, work);
-	return !TAILQ_EMPTY(&state->releases) || store_has_dead(&state->store);
+	return 0;
 }

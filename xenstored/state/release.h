@@ -31,7 +31,10 @@ struct release_job *release_reserve(void);
 void release_start(struct state *state, struct release_job *job, struct node *top, const char *path,
 		   size_t len);
 
-/** Work on the jobs, and free dead nodes, for about @work nodes. Returns true when more is left. */
-bool release_some(struct state *state, long work);
+/**
+ * Work on the jobs, and free dead nodes, for about @work nodes. Returns 0, or ENOMEM when it could
+ * not go on for now.
+ */
+int release_some(struct state *state, long work);
 
 #endif

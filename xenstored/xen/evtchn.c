@@ -124,9 +124,11 @@ static void deliver(struct loop *loop, struct loop_source *source, uint32_t even
 	size_t count = got > 0 ? (size_t)got / sizeof(*port) : 0;
 
 	(void)events;
-	if (got < 0 && errno != EAGAIN && errno != EINTR) {
-		core_log(loop->core, LOG_CRIT, "event channel device: %s", strerror(errno));
-		loop_enable(loop, source, false);
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+		/* Without events no guest is served and no death noticed: nothing to go on with. */
+		core_log(loop->core, LOG_CRIT, "event channel device: %s",
+			 got ? strerror(errno) : "end of file");
+		loop->stop = true;
 		return;
 	}
 	/* Given back before the rings are looked at: what comes in now is a new event. */
