@@ -148,6 +148,9 @@ static void restore_counters(struct restore *restore, const struct stream_counte
 		core->watches.last_sequence = in->last_watch;
 }
 
+/* Ends a pass over the image that has seen all it needs: everybody is named before any node. */
+#define PASS_DONE (-1)
+
 /* First pass: who is there. */
 static int restore_who(struct restore *restore, const struct stream_record *record)
 {
@@ -161,6 +164,11 @@ static int restore_who(struct restore *restore, const struct stream_record *reco
 		return restore_domain_state(restore, &record->own.domain_state);
 	case STREAM_CREDIT:
 		return restore_credit(restore, &record->own.credit);
+	case STREAM_COUNTERS:
+		restore->counters = record->own.counters;
+		return 0;
+	case STREAM_NODE:
+		return PASS_DONE;
 	case STREAM_RATELIMIT:
 		limit->reserve = record->own.ratelimit.reserve;
 		limit->refilled = record->own.ratelimit.refilled;
@@ -256,6 +264,8 @@ static int each_record(struct restore *restore, const void *image, size_t size,
 			continue;
 		}
 		error = use(restore, &record);
+		if (error == PASS_DONE)
+			return 0;
 		if (error) {
 			snprintf(where.text, sizeof(where.text), "%s: %s",
 				 stream_type_name(record.type), strerror(error));
@@ -269,16 +279,11 @@ static int each_record(struct restore *restore, const void *image, size_t size,
 
 static int restore_target(struct restore *restore, const struct stream_record *record)
 {
+	if (record->type == STREAM_NODE)
+		return PASS_DONE;
 	if (record->type != STREAM_CONNECTION)
 		return 0;
 	return restore_targets(restore, &record->connection);
-}
-
-static int restore_counter(struct restore *restore, const struct stream_record *record)
-{
-	if (record->type == STREAM_COUNTERS)
-		restore_counters(restore, &record->own.counters);
-	return 0;
 }
 
 /* What the initial tree has and a foreign image need not say. */
@@ -313,8 +318,8 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	if (!error)
 		error = each_record(restore, image, size, restore_target);
 	/* Last, since restoring has counted as well. */
-	if (!error)
-		error = each_record(restore, image, size, restore_counter);
+	if (!error && restore->own)
+		restore_counters(restore, &restore->counters);
 	if (!error)
 		error = complete(restore);
 	free(restore->client);

@@ -59,6 +59,7 @@ struct restore {
 	const struct image_process *process;
 	struct image_report *report;
 	bool own;  /* an image of our own kind */
+	struct stream_counters counters; /* of it */
 	struct client **client; /* by conn-id */
 	uint32_t clients;       /* size of client[] */
 	/* of the node that was restored last: the way to it */

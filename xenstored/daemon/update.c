@@ -248,36 +248,70 @@ static int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-/* Make the image in memory. Returns 0 or an errno value. */
-static int make_image(struct update *update, const char *dialect, uint32_t version,
-		      struct stream_buffer *buffer)
-{
-	struct stream_writer writer;
-	int error = stream_writer_init(&writer, stream_dialect_find(dialect), version,
-				       stream_buffer_put, buffer);
+/* A file that an image goes to, by way of a buffer. */
+struct sink {
+	int fd;
+	size_t len;
+	char data[1 << 18];
+};
 
+static int sink_flush(struct sink *sink)
+{
+	int error = write_all(sink->fd, sink->data, sink->len);
+
+	sink->len = 0;
+	return error;
+}
+
+static int sink_put(void *data, const void *bytes, size_t len)
+{
+	struct sink *sink = data;
+	int error = 0;
+
+	if (len > sizeof(sink->data) - sink->len)
+		error = sink_flush(sink);
+	if (!error && len > sizeof(sink->data))
+		return write_all(sink->fd, bytes, len);
+	if (!error) {
+		memcpy(sink->data + sink->len, bytes, len);
+		sink->len += len;
+	}
+	return error;
+}
+
+/* Write the image to @fd. Returns 0 or an errno value. */
+static int write_image(struct update *update, const char *dialect, uint32_t version, int fd)
+{
+	struct sink *sink = malloc(sizeof(*sink));
+	struct stream_writer writer;
+	int error;
+
+	if (!sink)
+		return ENOMEM;
+	sink->fd = fd;
+	sink->len = 0;
 	update->process.listen_fd = update->listener->fd;
 	update->process.evtchn_fd =
 		update->host->has_rings ? update->host->evtchn.source.fd : -1;
+	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
 	if (!error)
 		error = image_save(update->core, &update->process, &update->requester, &writer);
+	if (!error)
+		error = sink_flush(sink);
+	free(sink);
 	return error;
 }
 
 /* For one of our own kind: image in memory, guard, exec. Returns why it did not happen. */
 static const char *replace_own(struct update *update, char **argv)
 {
-	struct stream_buffer buffer = {0};
 	const char *why = NULL;
 	int image_fd, status_fd = -1, error;
 
 	image_fd = memfd_create("xenstored-image", 0);
 	if (image_fd < 0)
 		return "Dump state open error";
-	error = make_image(update, "own", 0, &buffer);
-	if (!error)
-		error = write_all(image_fd, buffer.data, buffer.len);
-	stream_buffer_deinit(&buffer);
+	error = write_image(update, "own", 0, image_fd);
 	if (error) {
 		close(image_fd);
 		return "Dump write error";
@@ -311,35 +345,25 @@ static int state_file(const struct update *update, char *path, size_t size)
 /* For any other xenstored: a plain image in the file where it looks. */
 static const char *replace_foreign(struct update *update, char **argv)
 {
-	struct stream_buffer buffer = {0};
 	char path[PATH_MAX];
 	const char *why = NULL;
 	int fd, error;
 
 	if (state_file(update, path, sizeof(path)))
 		return "Dump state open error";
-	error = make_image(update, update->version == 1 ? "4.17" : "4.21", update->version,
-			   &buffer);
-	if (error) {
-		stream_buffer_deinit(&buffer);
-		return error == EBUSY ? "A domain is under construction, which that xenstored "
-					"would not survive."
-				      : "Dump write error";
-	}
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		stream_buffer_deinit(&buffer);
+	if (fd < 0)
 		return "Dump state open error";
-	}
-	error = write_all(fd, buffer.data, buffer.len);
-	stream_buffer_deinit(&buffer);
+	error = write_image(update, update->version == 1 ? "4.17" : "4.21", update->version, fd);
 	if (!error && fsync(fd))
 		error = errno;
 	if (close(fd) && !error)
 		error = errno;
 	if (error) {
 		unlink(path);
-		return "Dump write error";
+		return error == EBUSY ? "A domain is under construction, which that xenstored "
+					"would not survive."
+				      : "Dump write error";
 	}
 	let_cross(update, true);
 	host_release_virq(update->host);
