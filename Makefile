@@ -36,7 +36,8 @@ say = @$(if $(filter 1,$(V)),:,echo '  $(1)  $@')
 CC     ?= gcc
 CFLAGS ?= -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(VARIANT_FLAGS) -Wall -Wextra -Wshadow -Wconversion -Werror \
-	-fno-common -D_GNU_SOURCE -I. -Ixenstored -Itests/unit -DXENSTORED_VERSION='"$(VERSION)"'
+	-fno-common -D_GNU_SOURCE -I. -Ixenstored -Itests/unit -DXENSTORED_VERSION='"$(VERSION)"' \
+	-DDOMSTATE_PLUGIN_DIR='"$(prefix)/lib/xenstored"'
 ALL_LDFLAGS := $(LDFLAGS) $(VARIANT_FLAGS)
 
 # Below these directories, test-*.c are programs of their own, everything else belongs to the part.
@@ -63,9 +64,11 @@ SIMXEN_OBJECTS := $(call objects,$(call sources,hypervisor/host) hypervisor/libs
 SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 libxengnttab.so.1 \
 	libxencall.so.1 libxenmanage.so.1 libxenctrl.so.4.17 libxenguest.so.4.17 simxen-preload.so)
 
-PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
+IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
+
+PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
 	$(OUT)/simxen $(SIMXEN_LIBS)
-ALL_OBJECTS := $(CORE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
 	$(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
@@ -116,6 +119,10 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT
 # The one test that makes allocations fail.
 $(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+
+$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libdaemon.a $(OUT)/libcore.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
 
@@ -210,8 +217,11 @@ bench: deps
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
-	install -m 755 build/xenstored build/xenstore-control $(DESTDIR)$(prefix)/sbin
-	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 \
+	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
+		$(DESTDIR)$(prefix)/sbin
+	install -d $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
 
 .PHONY: format

@@ -36,8 +36,8 @@ static void check_image(struct stream_checker *checker, const struct stream_reco
 static void check_events(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_events *events = &record->own.events;
-	struct checked_connection *connection =
-		check_conn_id(checker, record->offset, events->conn_id);
+	struct checked_connection *connection = check_conn_id(checker, record->offset,
+							      events->conn_id);
 
 	if (!connection)
 		return;
@@ -59,8 +59,8 @@ static void check_events(struct stream_checker *checker, const struct stream_rec
 static void check_watch_order(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_watch_order *order = &record->own.watch_order;
-	struct checked_connection *connection =
-		check_conn_id(checker, record->offset, order->conn_id);
+	struct checked_connection *connection = check_conn_id(checker, record->offset,
+							      order->conn_id);
 
 	if (!connection)
 		return;
@@ -89,7 +89,7 @@ static void check_statistics(struct stream_checker *checker, const struct stream
 static void check_domain_state(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_domain_state *state = &record->own.domain_state;
-	struct checked_domain *domain = &checker->domain[state->domid];
+	struct checked_domain *domain = check_domain_of(checker, state->domid);
 
 	if (state->domid >= CHECK_DOMID_MAX)
 		check_error(checker, record->offset, "state of the impossible domain %u",
@@ -138,8 +138,8 @@ static bool whole_requests(const struct stream_checker *checker,
 static void check_client(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_client *client = &record->own.client;
-	struct checked_connection *connection =
-		check_conn_id(checker, record->offset, client->conn_id);
+	struct checked_connection *connection = check_conn_id(checker, record->offset,
+							      client->conn_id);
 
 	checker->any_client = true;
 	check_number(checker, &checker->clients, client->client, record->offset);
@@ -155,8 +155,7 @@ static void check_client(struct stream_checker *checker, const struct stream_rec
 	once(checker, record, &connection->client);
 	if (!whole_requests(checker, connection, client->parked))
 		check_error(checker, record->offset,
-			    "connection %u has parked what is not whole requests",
-			    client->conn_id);
+			    "connection %u has parked what is not whole requests", client->conn_id);
 }
 
 void check_operation(struct stream_checker *checker, size_t offset, struct stream_paths *paths,
@@ -233,7 +232,7 @@ static void check_descriptor(struct stream_checker *checker, const struct stream
 static void check_credit(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_credit *credit = &record->own.credit;
-	struct checked_domain *domain = &checker->domain[credit->domid];
+	struct checked_domain *domain = check_domain_of(checker, credit->domid);
 
 	if (domain->known & KNOWN_CREDIT)
 		check_error(checker, record->offset, "second credit of domain %u", credit->domid);

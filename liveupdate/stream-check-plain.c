@@ -43,8 +43,8 @@ static struct checked_connection *add_connection(struct stream_checker *checker,
 
 	if (at == checker->connection_room) {
 		size_t room = at ? at * 2 : 64;
-		struct checked_connection *grown =
-			realloc(checker->connection, room * sizeof(*grown));
+		struct checked_connection *grown = realloc(checker->connection,
+							   room * sizeof(*grown));
 
 		if (!grown) {
 			checker->no_memory = true;
@@ -101,7 +101,7 @@ static bool plausible_input(const uint8_t *data, size_t len)
 static void check_ring(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_connection *connection = &record->connection;
-	struct checked_domain *domain = &checker->domain[connection->domid];
+	struct checked_domain *domain = check_domain_of(checker, connection->domid);
 
 	if (connection->domid >= CHECK_DOMID_MAX)
 		check_error(checker, record->offset, "connection of the impossible domain %u",
@@ -119,7 +119,7 @@ static void check_ring(struct stream_checker *checker, const struct stream_recor
 			    connection->domid, connection->target);
 		return;
 	}
-	domain = &checker->domain[connection->target];
+	domain = check_domain_of(checker, connection->target);
 	if (!(domain->known & KNOWN_RING) && !checker->report->own)
 		check_warning(checker, record->offset,
 			      "the connection of domain %u comes before that of its target %u",
@@ -167,8 +167,8 @@ void check_connection(struct stream_checker *checker, const struct stream_record
 void check_watch(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_watch *watch = &record->watch;
-	struct checked_connection *connection =
-		check_conn_id(checker, record->offset, watch->conn_id);
+	struct checked_connection *connection = check_conn_id(checker, record->offset,
+							      watch->conn_id);
 	struct path path;
 
 	checker->report->watches++;
@@ -205,6 +205,8 @@ bool check_node_path(struct stream_checker *checker, size_t offset, const char *
 void check_perm(struct stream_checker *checker, size_t offset, unsigned int index, char letter,
 		unsigned int flags, unsigned int domid)
 {
+	struct checked_domain *domain;
+
 	if (letter != 'n' && letter != 'r' && letter != 'w' && letter != 'b')
 		check_warning(checker, offset, "permission with the letter 0x%02x",
 			      (unsigned char)letter);
@@ -212,11 +214,13 @@ void check_perm(struct stream_checker *checker, size_t offset, unsigned int inde
 		check_warning(checker, offset, "permission with unknown flags 0x%x", flags);
 	if (domid >= CHECK_DOMID_MAX && domid != CHECK_DOMID_ANY)
 		check_remark(checker, offset, "permission for the impossible domain %u", domid);
-	if (index || domid > UINT16_MAX || (flags & STREAM_PERM_STALE))
+	/* A transaction may still see nodes of a domain that has died. */
+	if (index || domid > UINT16_MAX || (flags & STREAM_PERM_STALE) || checker->tx_at)
 		return;
-	if (!(checker->domain[domid].known & (KNOWN_OWNER | KNOWN_TARGET)))
-		checker->domain[domid].owner_at = offset;
-	checker->domain[domid].known |= KNOWN_OWNER;
+	domain = check_domain_of(checker, (uint16_t)domid);
+	if (!(domain->known & (KNOWN_OWNER | KNOWN_TARGET)))
+		domain->owner_at = offset;
+	domain->known |= KNOWN_OWNER;
 }
 
 bool check_present(struct stream_checker *checker, const char *path, size_t len)
@@ -327,7 +331,7 @@ void check_quotas(struct stream_checker *checker, size_t offset, const struct st
 void check_domain(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_domain *domain = &record->domain;
-	struct checked_domain *known = &checker->domain[domain->domid];
+	struct checked_domain *known = check_domain_of(checker, domain->domid);
 
 	checker->report->domains++;
 	if (domain->domid >= CHECK_DOMID_MAX)

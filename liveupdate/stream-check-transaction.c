@@ -98,7 +98,8 @@ static void create(struct stream_checker *checker, size_t offset, const struct s
 static void check_change(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_tx_change *change = &record->own.tx_change;
-	bool with_perms = change->kind == STREAM_CHANGE_CREATE || change->kind == STREAM_CHANGE_PERMS;
+	bool with_perms = change->kind == STREAM_CHANGE_CREATE ||
+			  change->kind == STREAM_CHANGE_PERMS;
 
 	if (!belongs(checker, record, change->conn_id, change->tx_id, &checker->tx.changes))
 		return;

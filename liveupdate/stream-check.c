@@ -59,8 +59,8 @@ void check_number(struct stream_checker *checker, struct checked_numbers *number
 {
 	if (numbers->count == numbers->room) {
 		size_t room = numbers->room ? numbers->room * 2 : 64;
-		struct checked_number *grown =
-			realloc(numbers->entry, room * sizeof(*numbers->entry));
+		struct checked_number *grown = realloc(numbers->entry,
+						       room * sizeof(*numbers->entry));
 
 		if (!grown) {
 			checker->no_memory = true;
@@ -95,6 +95,19 @@ static void check_unique(struct stream_checker *checker, struct checked_numbers 
 				    numbers->entry[i - 1].offset);
 }
 
+struct checked_domain *check_domain_of(struct stream_checker *checker, uint16_t domid)
+{
+	struct checked_domain **page = &checker->domain_page[domid >> 8];
+
+	if (!*page)
+		*page = calloc(256, sizeof(**page));
+	if (!*page) {
+		checker->no_memory = true;
+		return &checker->no_domain;
+	}
+	return &(*page)[domid & 0xff];
+}
+
 struct stream_checker *stream_checker_new(const struct hash_secret *secret,
 					  struct stream_report *report)
 {
@@ -102,11 +115,6 @@ struct stream_checker *stream_checker_new(const struct hash_secret *secret,
 
 	if (!checker)
 		return NULL;
-	checker->domain = calloc(65536, sizeof(*checker->domain));
-	if (!checker->domain) {
-		free(checker);
-		return NULL;
-	}
 	checker->report = report;
 	checker->secret = secret;
 	checker->paths.secret = secret;
@@ -122,7 +130,8 @@ void stream_checker_free(struct stream_checker *checker)
 	stream_paths_deinit(&checker->paths);
 	stream_paths_deinit(&checker->overlay);
 	free(checker->connection);
-	free(checker->domain);
+	for (size_t i = 0; i < 256; i++)
+		free(checker->domain_page[i]);
 	free(checker->fds.entry);
 	free(checker->ports.entry);
 	free(checker->records.entry);
@@ -145,7 +154,8 @@ static void check_odd(struct stream_checker *checker, const struct stream_record
 	if ((record->odd & STREAM_ODD_PADDING) && (!untidy || checker->report->own))
 		check_warning(checker, record->offset, "padding is not zero");
 	if (record->odd & STREAM_ODD_WATCH)
-		check_warning(checker, record->offset, "extended watch in a form of no description%s",
+		check_warning(checker, record->offset,
+			      "extended watch in a form of no description%s",
 			      record->odd & STREAM_ODD_SHORT ? ", shorter than announced" : "");
 	if (record->odd & STREAM_ODD_FIELDS)
 		check_warning(checker, record->offset, "unknown flags of a connection");
@@ -213,7 +223,7 @@ static void check_record(struct stream_checker *checker, const struct stream_rec
 			check_own(checker, record);
 		else
 			check_remark(checker, record->offset, "unknown record type 0x%x",
-				      record->type);
+				     record->type);
 	}
 	check_odd(checker, record);
 	checker->report->records++;
@@ -269,29 +279,36 @@ int stream_check_step(struct stream_checker *checker, const void *image, size_t 
 	return outcome(checker);
 }
 
-static void check_domains(struct stream_checker *checker)
+static void check_known(struct stream_checker *checker, unsigned int domid,
+			const struct checked_domain *domain)
 {
 	uint8_t enough = KNOWN_RING | KNOWN_DOMAIN | KNOWN_STATE;
 
-	for (unsigned int domid = 0; domid < 65536; domid++) {
-		const struct checked_domain *domain = &checker->domain[domid];
+	if ((domain->known & KNOWN_OWNER) && !(domain->known & enough))
+		check_warning(checker, domain->owner_at,
+			      "owner is domain %u, of which nothing else is known", domid);
+	else if ((domain->known & KNOWN_TARGET) && !(domain->known & enough))
+		check_warning(checker, domain->owner_at,
+			      "target is domain %u, of which nothing else is known", domid);
+	if ((domain->known & KNOWN_CREDIT) && !(domain->known & KNOWN_STATE))
+		check_error(checker, domain->domain_at, "credit of domain %u, which has no record",
+			    domid);
+	/* Upstream exits on such a record. */
+	if (domain->known == KNOWN_DOMAIN)
+		check_warning(checker, domain->domain_at,
+			      "domain %u has neither a connection nor a node", domid);
+}
 
-		/* Everything is dom0's in the end, even where it has no ring. */
-		if (!domid || domid == CHECK_DOMID_ANY || !domain->known)
-			continue;
-		if ((domain->known & KNOWN_OWNER) && !(domain->known & enough))
-			check_warning(checker, domain->owner_at,
-				      "owner is domain %u, of which nothing else is known", domid);
-		else if ((domain->known & KNOWN_TARGET) && !(domain->known & enough))
-			check_warning(checker, domain->owner_at,
-				      "target is domain %u, of which nothing else is known", domid);
-		if ((domain->known & KNOWN_CREDIT) && !(domain->known & KNOWN_STATE))
-			check_error(checker, domain->domain_at,
-				    "credit of domain %u, which has no record", domid);
-		/* Upstream exits on such a record. */
-		if ((domain->known & KNOWN_DOMAIN) && !(domain->known & ~KNOWN_DOMAIN))
-			check_warning(checker, domain->domain_at,
-				      "domain %u has neither a connection nor a node", domid);
+static void check_domains(struct stream_checker *checker)
+{
+	for (unsigned int domid = 0; domid < 65536; domid++) {
+		const struct checked_domain *page = checker->domain_page[domid >> 8];
+
+		if (!page)
+			domid |= 0xff;
+		else if (domid && domid != CHECK_DOMID_ANY && page[domid & 0xff].known)
+			/* Domain 0 is left out: everything is its own in the end. */
+			check_known(checker, domid, &page[domid & 0xff]);
 	}
 }
 

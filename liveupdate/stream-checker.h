@@ -65,7 +65,9 @@ struct stream_checker {
 
 	struct checked_connection *connection; /* by id */
 	size_t connection_count, connection_room;
-	struct checked_domain *domain; /* by domid */
+	/* By domid, in pages of 256, since most domids are not in use. */
+	struct checked_domain *domain_page[256];
+	struct checked_domain no_domain; /* stands for all when there is no memory */
 	struct checked_numbers fds, ports, records, clients;
 	uint64_t max_record, max_client, last_record, last_client;
 
@@ -89,6 +91,9 @@ void check_remark(struct stream_checker *checker, size_t offset, const char *for
 void check_number(struct stream_checker *checker, struct checked_numbers *numbers, uint64_t number,
 		  size_t offset);
 
+/** What is known of a domain; never NULL. */
+struct checked_domain *check_domain_of(struct stream_checker *checker, uint16_t domid);
+
 /** The connection with this id, or NULL after a problem was noted. */
 struct checked_connection *check_conn_id(struct stream_checker *checker, size_t offset,
 					 uint32_t id);
@@ -99,7 +104,8 @@ struct checked_connection *check_find_connection(struct stream_checker *checker,
 /** Whether @path may be a node's; notes a problem. */
 bool check_node_path(struct stream_checker *checker, size_t offset, const char *path, size_t len);
 
-/** Check an entry of a permission list; @index 0 is the owner. */
+/** Check an entry of a permission list; @index 0 is the owner, who must be known in the live tree.
+ */
 void check_perm(struct stream_checker *checker, size_t offset, unsigned int index, char letter,
 		unsigned int flags, unsigned int domid);
 

@@ -6,26 +6,24 @@
 #include "liveupdate/stream-own.h"
 
 #define FIELD(struct_, member, kind_)                                                              \
-	{.name = #member, .kind = kind_, .offset = offsetof(struct struct_, member), .since = 1}
+	{                                                                                          \
+		.name = #member, .kind = kind_, .offset = offsetof(struct struct_, member),        \
+		.since = 1                                                                         \
+	}
 #define ARRAY(struct_, member, element_, fields_)                                                  \
-	{.name = #member,                                                                          \
-	 .kind = FIELD_ARRAY,                                                                      \
-	 .offset = offsetof(struct struct_, member),                                               \
-	 .since = 1,                                                                               \
-	 .element_size = sizeof(struct element_),                                                  \
-	 .elements = fields_}
+	{                                                                                          \
+		.name = #member, .kind = FIELD_ARRAY, .offset = offsetof(struct struct_, member),  \
+		.since = 1, .element_size = sizeof(struct element_), .elements = fields_           \
+	}
 #define END                                                                                        \
 	{                                                                                          \
 		.name = NULL                                                                       \
 	}
 
 static const struct stream_field perm_fields[] = {
-	FIELD(stream_own_perm, letter, FIELD_CHAR),
-	FIELD(stream_own_perm, flags, FIELD_U8),
-	FIELD(stream_own_perm, domid, FIELD_U16),
-	FIELD(stream_own_perm, pad, FIELD_U32),
-	FIELD(stream_own_perm, record, FIELD_U64),
-	END,
+	FIELD(stream_own_perm, letter, FIELD_CHAR), FIELD(stream_own_perm, flags, FIELD_U8),
+	FIELD(stream_own_perm, domid, FIELD_U16),   FIELD(stream_own_perm, pad, FIELD_U32),
+	FIELD(stream_own_perm, record, FIELD_U64),  END,
 };
 
 static const struct stream_field serial_fields[] = {
@@ -121,12 +119,9 @@ static const struct stream_field statistics_fields[] = {
 };
 
 static const struct stream_field update_fields[] = {
-	FIELD(stream_update, conn_id, FIELD_U32),
-	FIELD(stream_update, req_id, FIELD_U32),
-	FIELD(stream_update, tx_id, FIELD_U32),
-	FIELD(stream_update, flags, FIELD_U32),
-	FIELD(stream_update, started, FIELD_U64),
-	END,
+	FIELD(stream_update, conn_id, FIELD_U32), FIELD(stream_update, req_id, FIELD_U32),
+	FIELD(stream_update, tx_id, FIELD_U32),	  FIELD(stream_update, flags, FIELD_U32),
+	FIELD(stream_update, started, FIELD_U64), END,
 };
 
 static const struct stream_field domain_state_fields[] = {
@@ -176,14 +171,10 @@ static const struct stream_field tx_difference_fields[] = {
 };
 
 static const struct stream_field tx_touch_fields[] = {
-	FIELD(stream_tx_touch, conn_id, FIELD_U32),
-	FIELD(stream_tx_touch, tx_id, FIELD_U32),
-	FIELD(stream_tx_touch, depends, FIELD_U8),
-	FIELD(stream_tx_touch, own, FIELD_U8),
-	FIELD(stream_tx_touch, flags, FIELD_U16),
-	FIELD(stream_tx_touch, last_write, FIELD_U32),
-	FIELD(stream_tx_touch, path, FIELD_TEXT),
-	END,
+	FIELD(stream_tx_touch, conn_id, FIELD_U32), FIELD(stream_tx_touch, tx_id, FIELD_U32),
+	FIELD(stream_tx_touch, depends, FIELD_U8),  FIELD(stream_tx_touch, own, FIELD_U8),
+	FIELD(stream_tx_touch, flags, FIELD_U16),   FIELD(stream_tx_touch, last_write, FIELD_U32),
+	FIELD(stream_tx_touch, path, FIELD_TEXT),   END,
 };
 
 static const struct stream_field tx_change_fields[] = {
@@ -205,12 +196,10 @@ static const struct stream_field delta_fields[] = {
 };
 
 #define TYPE(number, struct_)                                                                      \
-	{.type = number,                                                                           \
-	 .name = #number + sizeof("STREAM_") - 1,                                                  \
-	 .version = 1,                                                                             \
-	 .oldest = 1,                                                                              \
-	 .size = sizeof(struct stream_##struct_),                                                  \
-	 .fields = struct_##_fields}
+	{                                                                                          \
+		.type = number, .name = &#number[sizeof("STREAM_") - 1], .version = 1,             \
+		.oldest = 1, .size = sizeof(struct stream_##struct_), .fields = struct_##_fields   \
+	}
 
 static const struct stream_own_type types[] = {
 	TYPE(STREAM_IMAGE, image),

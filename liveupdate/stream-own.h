@@ -110,8 +110,8 @@ struct stream_events_list {
 };
 
 /*
- * IMAGE: says that the image is ours. Directly behind GLOBAL; in a fragment, which has no GLOBAL, it
- * comes first.
+ * IMAGE: says that the image is ours. Directly behind GLOBAL; in a fragment, which has no GLOBAL,
+ * it comes first.
  */
 #define STREAM_IMAGE_FRAGMENT 1u /* a part of a store: what belongs to one domain */
 
@@ -204,14 +204,14 @@ struct stream_update {
 	uint64_t started;
 };
 
-#define STREAM_DOMAIN_INTRODUCED   1u
-#define STREAM_DOMAIN_SHUTDOWN	   2u /* @releaseDomain was fired for its shutdown */
-#define STREAM_DOMAIN_OWED	   4u /* that is still to be done */
-#define STREAM_DOMAIN_DYING	   8u /* its nodes are being removed */
-#define STREAM_DOMAIN_IGNORED	   16u /* its ring broke the rules and is not served */
-#define STREAM_DOMAIN_OVER_HARD	   32u /* memory quota reports that wait for the all-clear */
-#define STREAM_DOMAIN_OVER_SOFT	   64u
-#define STREAM_DOMAIN_FLAGS	   127u
+#define STREAM_DOMAIN_INTRODUCED 1u
+#define STREAM_DOMAIN_SHUTDOWN	 2u  /* @releaseDomain was fired for its shutdown */
+#define STREAM_DOMAIN_OWED	 4u  /* that is still to be done */
+#define STREAM_DOMAIN_DYING	 8u  /* its nodes are being removed */
+#define STREAM_DOMAIN_IGNORED	 16u /* its ring broke the rules and is not served */
+#define STREAM_DOMAIN_OVER_HARD	 32u /* memory quota reports that wait for the all-clear */
+#define STREAM_DOMAIN_OVER_SOFT	 64u
+#define STREAM_DOMAIN_FLAGS	 127u
 
 /* DOMAIN_STATE: a domain's record, introduced or not. */
 struct stream_domain_state {
@@ -235,9 +235,9 @@ struct stream_client {
 	uint32_t conn_id;
 	uint32_t flags;
 	uint32_t last_transaction;
-	uint64_t client; /* id, never used again */
+	uint64_t client;    /* id, never used again */
 	uint32_t releasing; /* 1 + domid of a RELEASE that is under way; 0 = none */
-	uint32_t parked; /* bytes at the start of the input that are parked requests */
+	uint32_t parked;    /* bytes at the start of the input that are parked requests */
 };
 
 #define STREAM_TX_LOST	   1u
@@ -366,9 +366,9 @@ struct stream_field {
 struct stream_own_type {
 	uint32_t type;
 	const char *name;
-	uint8_t version; /* written and known */
-	uint8_t oldest;	 /* reader that can make sense of it */
-	size_t size;	  /* of the struct */
+	uint8_t version;		   /* written and known */
+	uint8_t oldest;			   /* reader that can make sense of it */
+	size_t size;			   /* of the struct */
 	const struct stream_field *fields; /* ends with a NULL name */
 };
 

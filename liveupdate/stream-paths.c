@@ -40,7 +40,8 @@ static struct stream_path_entry *find(const struct stream_paths *paths, const ui
 {
 	if (!paths->slots)
 		return NULL;
-	for (size_t slot = hash & paths->mask; paths->slots[slot]; slot = (slot + 1) & paths->mask) {
+	for (size_t slot = hash & paths->mask; paths->slots[slot];
+	     slot = (slot + 1) & paths->mask) {
 		struct stream_path_entry *entry = &paths->entry[paths->slots[slot] - 1];
 
 		if (is_entry(entry, image, path, len, hash))
@@ -122,7 +123,7 @@ static struct stream_path_entry *find_or_add(struct stream_paths *paths, const u
 		return NULL;
 	entry = &paths->entry[paths->count++];
 	*entry = (struct stream_path_entry){.where = (hash & ~PLACE_MASK) |
-						      (uint64_t)len << OFFSET_BITS | offset};
+						     (uint64_t)len << OFFSET_BITS | offset};
 	place(paths, hash, (uint32_t)paths->count);
 	return entry;
 }

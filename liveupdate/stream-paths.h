@@ -17,7 +17,7 @@
 #include "bytes/hash.h"
 
 struct stream_path_entry {
-	uint64_t where; /* offset and length of the text, and some bits of the hash */
+	uint64_t where;	       /* offset and length of the text, and some bits of the hash */
 	uint32_t set, removed; /* when last, 0 = never */
 };
 

@@ -329,8 +329,8 @@ enum stream_status stream_next(struct stream_reader *reader, struct stream_recor
 	record->offset = reader->at;
 	record->odd = 0;
 	if (left < STREAM_HEADER_SIZE) {
-		fail(error, reader->at, "%s", left ? "ends inside a record's header"
-						   : "ends without an END record");
+		fail(error, reader->at, "%s",
+		     left ? "ends inside a record's header" : "ends without an END record");
 		return STREAM_BROKEN;
 	}
 	memcpy(&record->type, reader->image + reader->at, 4);

@@ -16,19 +16,19 @@
 #include "liveupdate/stream-own.h"
 
 /* What was odd about a record that could be read all the same. */
-#define STREAM_ODD_LENGTH   1u /* not a multiple of 8 */
-#define STREAM_ODD_TRAILING 2u /* more bytes than there are fields */
-#define STREAM_ODD_PADDING  4u /* padding that is not zero */
-#define STREAM_ODD_WATCH    8u /* extended watch in a form that the format does not have */
+#define STREAM_ODD_LENGTH   1u	/* not a multiple of 8 */
+#define STREAM_ODD_TRAILING 2u	/* more bytes than there are fields */
+#define STREAM_ODD_PADDING  4u	/* padding that is not zero */
+#define STREAM_ODD_WATCH    8u	/* extended watch in a form that the format does not have */
 #define STREAM_ODD_SHORT    16u /* that record being 8 bytes shorter than it says */
 #define STREAM_ODD_FIELDS   32u /* flags that are not known */
 
 struct stream_record {
 	uint32_t type;
-	uint32_t length;   /* as announced */
-	size_t offset;	   /* of the record in the image */
-	size_t size;	   /* with header and padding */
-	bool understood;   /* its members below are filled */
+	uint32_t length; /* as announced */
+	size_t offset;	 /* of the record in the image */
+	size_t size;	 /* with header and padding */
+	bool understood; /* its members below are filled */
 	unsigned int odd;
 	union {
 		struct stream_global global;

@@ -28,11 +28,11 @@ void stream_buffer_deinit(struct stream_buffer *buffer);
 
 /* What an image of this dialect cannot say. */
 struct stream_lost {
-	unsigned int depths;  /* watches that lose their limit of depth */
-	unsigned int watches; /* watches that are lost, being of special nodes with a depth */
-	unsigned int quotas;  /* records with quotas */
-	unsigned int domains; /* DOMAIN records */
-	unsigned int own;     /* records of our own types */
+	unsigned int depths;	   /* watches that lose their limit of depth */
+	unsigned int watches;	   /* watches that are lost, being of special nodes with a depth */
+	unsigned int quotas;	   /* records with quotas */
+	unsigned int domains;	   /* DOMAIN records */
+	unsigned int own;	   /* records of our own types */
 	unsigned int transactions; /* of these, open transactions */
 };
 

@@ -56,11 +56,12 @@ def steps():
             if source.exists():
                 yield str(program.relative_to(ASAN / "obj")), [str(program)], SANITIZERS, count_cmocka
     asan = dict(SANITIZERS, XENSTORED_BINARY=str(ASAN / "xenstored"),
-                XENSTORE_CONTROL_BINARY=str(ASAN / "xenstore-control"))
+                XENSTORE_CONTROL_BINARY=str(ASAN / "xenstore-control"),
+                XENSTORE_IMAGE_BINARY=str(ASAN / "xenstore-image"))
     pytest = [PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
     yield "hypervisor/check-freestanding", ["sh", "hypervisor/check-freestanding.sh"], {}, count_exit
     for directory, environment in (("tests/system", asan), ("tests/simxen", {}),
-                                   ("tests/image", {}), ("tests/update", {}),
+                                   ("tests/image", asan), ("tests/update", {}),
                                    ("tests/scale", {}), ("tests/peers", {}),
                                    ("tests/differential", {}), ("tests/bench", {})):
         if (ROOT / directory).is_dir():

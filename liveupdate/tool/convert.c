@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Images for other receivers: whole ones, and the part that belongs to one
+ * domain. What the receiver cannot be told is said to the user instead.
+ */
+#include "liveupdate/tool/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes/path.h"
+
+static const struct stream_dialect *choose_dialect(const struct tool_options *options)
+{
+	const char *name = options->dialect ? options->dialect : "4.22";
+	const struct stream_dialect *dialect = stream_dialect_find(name);
+
+	if (!dialect)
+		tool_fail("there is no \"%s\" to convert to; see --help", name);
+	return dialect;
+}
+
+static void start(struct stream_writer *writer, const struct tool_options *options,
+		  const struct stream_dialect *dialect, struct stream_buffer *buffer)
+{
+	if (stream_writer_init(writer, dialect, options->version, stream_buffer_put, buffer))
+		tool_fail("xenstored %s has no version %u of the format", dialect->name,
+			  options->version);
+}
+
+static void say(const char *format, size_t count)
+{
+	if (count) {
+		fputs("lost: ", stderr);
+		/* The formats are those below. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		fprintf(stderr, format, count);
+#pragma GCC diagnostic pop
+		fputc('\n', stderr);
+	}
+}
+
+/* What is lost of our own records, in words of what happens then. */
+static void report_own(const struct model *model)
+{
+	size_t transactions = 0, ignored = 0, shutdown = 0, unknown = 0, credits = 0, events = 0,
+	       logs = 0, targets = 0;
+
+	for (size_t i = 0; i < model->own.count; i++) {
+		const struct stream_record *record = model->own.item[i];
+		const union stream_own *own = &record->own;
+
+		transactions += record->type == STREAM_TX;
+		credits += record->type == STREAM_CREDIT;
+		logs += record->type == STREAM_LOG;
+		if (record->type == STREAM_EVENTS)
+			events += own->events.events.count;
+		if (record->type == STREAM_CLIENT)
+			ignored += own->client.flags & STREAM_CLIENT_IGNORED;
+		if (record->type == STREAM_DOMAIN_STATE) {
+			shutdown += (own->domain_state.flags & STREAM_DOMAIN_SHUTDOWN) != 0;
+			unknown += !(own->domain_state.flags & STREAM_DOMAIN_INTRODUCED);
+			targets += own->domain_state.target_record != 0;
+		}
+	}
+	say("%zu open transactions; their clients get ENOENT", transactions);
+	say("that %zu connections are ignored; they are served again", ignored);
+	say("that %zu domains' shutdown has been told; it is told again", shutdown);
+	say("the unique ids of %zu domains that are not introduced", unknown);
+	say("write credits of %zu domains; they start anew", credits);
+	say("deadlines and causes of %zu messages", events);
+	say("log settings (%zu record)", logs);
+	say("to which domain the targets of %zu domains are bound", targets);
+}
+
+static void report_lost(const struct stream_lost *lost)
+{
+	say("the depth of %zu watches; they get more events", lost->depths);
+	say("%zu watches of special nodes with a depth", lost->watches);
+	say("%zu records with quotas", lost->quotas);
+	say("%zu records of domains (features)", lost->domains);
+}
+
+/* The same image in another version of the format, record by record. */
+static void rewrite(const struct tool_file *file, struct stream_writer *writer)
+{
+	struct stream_reader reader;
+	struct stream_record record;
+	struct stream_error error;
+	enum stream_status status;
+
+	if (stream_reader_init(&reader, file->data, file->size, &error))
+		tool_fail("%s: %s", file->name, error.text);
+	do {
+		status = stream_next(&reader, &record, &error);
+		if (status == STREAM_RECORD || status == STREAM_DONE)
+			stream_put_record(writer, &record);
+	} while (status == STREAM_RECORD);
+	if (status != STREAM_DONE)
+		tool_fail("%s: %s", file->name, error.text);
+	model_writer_check(writer);
+}
+
+/* What was written must be good enough to hand it to somebody. */
+static void finish(const struct tool_options *options, struct stream_buffer *buffer)
+{
+	struct stream_problem problem[20];
+	struct stream_report report = {.problem = problem, .room = 20};
+	struct tool_file file = {.name = "result", .data = buffer->data, .size = buffer->len};
+
+	tool_require(&file, &report);
+	tool_write(options, buffer);
+	stream_buffer_deinit(buffer);
+}
+
+int command_convert(const struct tool_options *options, char **args)
+{
+	const struct stream_dialect *dialect = choose_dialect(options);
+	struct stream_problem problem[20];
+	struct stream_report report = {.problem = problem, .room = 20};
+	struct stream_buffer buffer = {0};
+	struct stream_writer writer;
+	struct tool_file file;
+	struct model model;
+
+	tool_read(&file, args[0]);
+	start(&writer, options, dialect, &buffer);
+	if (oxenstored_is_dump(&file)) {
+		oxenstored_load(&model, &file);
+		if (dialect->own)
+			dialect = writer.dialect = stream_dialect_find("4.22");
+	} else {
+		tool_require(&file, &report);
+		model_load(&model, &file);
+		if (report.fragment && !dialect->own)
+			tool_fail("%s: a part of a store is only for our own", file.name);
+	}
+	if (dialect->own) {
+		rewrite(&file, &writer);
+	} else {
+		model_write(&model, &writer);
+		report_own(&model);
+	}
+	report_lost(&writer.lost);
+	model_deinit(&model);
+	finish(options, &buffer);
+	return EXIT_FINE;
+}
+
+static void extract_image(struct stream_writer *writer)
+{
+	struct stream_image image = {.format = STREAM_OWN_FORMAT,
+				     .flags = STREAM_IMAGE_FRAGMENT,
+				     .program = {"xenstore-image", sizeof("xenstore-image") - 1}};
+
+	stream_put_own(writer, STREAM_IMAGE, &image);
+}
+
+static void extract_connection(const struct model *model, unsigned int domid,
+			       struct stream_writer *writer)
+{
+	for (size_t i = 0; i < model->connections.count; i++) {
+		struct stream_connection *connection = model->connections.item[i];
+
+		if (connection->type != STREAM_RING || connection->domid != domid)
+			continue;
+		stream_put_connection(writer, connection);
+		model_write_watches(model, writer, connection->id);
+	}
+}
+
+static void extract_nodes(const struct model *model, unsigned int domid,
+			  struct stream_writer *writer)
+{
+	const struct tree_node *node = &model->tops;
+	char home[40];
+	size_t len = (size_t)snprintf(home, sizeof(home), "/local/domain/%u", domid);
+
+	while ((node = model_next(&model->tops, node))) {
+		if (node->path[0] == '@' || (!path_covers(home, len, node->path, node->path_len) &&
+					     model_owner(node) != domid))
+			continue;
+		model_write_node(writer, node);
+	}
+}
+
+int command_extract(const struct tool_options *options, char **args)
+{
+	struct stream_problem problem[20];
+	struct stream_report report = {.problem = problem, .room = 20};
+	struct stream_buffer buffer = {0};
+	struct stream_writer writer;
+	struct tool_file file;
+	struct model model;
+	char *end;
+	unsigned long domid = strtoul(args[0], &end, 10);
+	uint64_t start_offset;
+
+	if (*end || end == args[0] || domid >= 0x7ff0)
+		tool_fail("%s is not the number of a domain", args[0]);
+	if (options->dialect && strcmp(options->dialect, "own") != 0)
+		tool_fail("only our own xenstored can insert a part of a store");
+	tool_read(&file, args[1]);
+	tool_require(&file, &report);
+	model_load(&model, &file);
+	start(&writer, options, stream_dialect_find("own"), &buffer);
+	extract_image(&writer);
+	start_offset = writer.offset;
+	extract_connection(&model, (unsigned int)domid, &writer);
+	extract_nodes(&model, (unsigned int)domid, &writer);
+	for (size_t i = 0; i < model.domains.count; i++) {
+		const struct stream_domain *domain = model.domains.item[i];
+
+		if (domain->domid == domid)
+			stream_put_domain(&writer, domain);
+	}
+	if (writer.offset == start_offset) {
+		fprintf(stderr, "%s: nothing belongs to domain %lu\n", file.name, domid);
+		return EXIT_WRONG;
+	}
+	stream_put_end(&writer);
+	model_writer_check(&writer);
+	model_deinit(&model);
+	finish(options, &buffer);
+	return EXIT_FINE;
+}
