@@ -316,6 +316,8 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	if (!error)
 		error = each_record(restore, image, size, restore_what);
 	if (!error)
+		restore_tx_branch(restore);
+	if (!error)
 		error = each_record(restore, image, size, restore_target);
 	/* Last, since restoring has counted as well. */
 	if (!error && restore->own)

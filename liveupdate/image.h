@@ -71,6 +71,7 @@ struct restore {
 	struct path last;
 	struct client *current; /* whose records come now */
 	struct transaction *tx;
+	bool branched; /* the differences of tx are in */
 	struct cause **cause; /* of restored messages, by number */
 	uint64_t *cause_id;
 	size_t causes, cause_room;
@@ -110,7 +111,8 @@ int restore_watch(struct restore *restore, const struct stream_watch *watch);
 int restore_node(struct restore *restore, const struct stream_node *node);
 int restore_tx(struct restore *restore, const struct stream_tx *tx);
 int restore_tx_difference(struct restore *restore, const struct stream_tx_difference *difference);
-int restore_tx_branch(struct restore *restore);
+/* All differences of the transaction are in: its branch starts from its base. */
+void restore_tx_branch(struct restore *restore);
 int restore_tx_touch(struct restore *restore, const struct stream_tx_touch *touch);
 int restore_tx_change(struct restore *restore, const struct stream_tx_change *change);
 

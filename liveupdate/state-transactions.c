@@ -28,9 +28,11 @@ static uint32_t own_perms(const struct perms *perms, struct stream_own_perm *out
 }
 
 struct save {
+	const struct core *core;
 	struct stream_writer *writer; /* NULL: only count */
 	const struct transaction *tx;
 	uint32_t conn_id, count;
+	struct path ordered; /* the directory whose order is to be told */
 };
 
 static int put_difference(struct save *save, uint32_t operation, const char *path, size_t len,
@@ -54,17 +56,97 @@ static int put_difference(struct save *save, uint32_t operation, const char *pat
 	return stream_put_own(save->writer, STREAM_TX_DIFFERENCE, &out);
 }
 
+/*
+ * A child that only the base has would come to stand behind the others: say the order of all. Told
+ * when the walk has left the directory, since its children must be there by then.
+ */
+static int put_order(struct save *save)
+{
+	struct stream_tx_difference out = {.conn_id = save->conn_id,
+					   .tx_id = save->tx->id,
+					   .operation = STREAM_ORDER,
+					   .path = {save->ordered.text, (uint32_t)save->ordered.len}};
+	const struct node *node;
+	uint32_t count, used = 0;
+	void *const *run;
+	uint8_t *names;
+	int error;
+
+	if (!save->ordered.len)
+		return 0;
+	node = tree_find(&save->tx->base, save->ordered.text, save->ordered.len);
+	save->count++;
+	if (!save->writer) {
+		save->ordered.len = 0;
+		return 0;
+	}
+	names = malloc(node_child_bytes(node) + 1);
+	if (!names)
+		return ENOMEM;
+	for (uint32_t i = 0; (run = children_run(node, i, &count)); i += count)
+		for (uint32_t k = 0; k < count; k++) {
+			const struct node *child = run[k];
+
+			memcpy(names + used, child->data, child->name_len + 1u);
+			used += child->name_len + 1u;
+		}
+	out.value.data = names;
+	out.value.count = used;
+	error = stream_put_own(save->writer, STREAM_TX_DIFFERENCE, &out);
+	free(names);
+	save->ordered.len = 0;
+	return error;
+}
+
+static bool is_below(const struct path *directory, const char *path, size_t len)
+{
+	return path_covers(directory->text, directory->len, path, len);
+}
+
+/* Does the live tree have this very node, so that its place is kept? */
+static bool in_live(const struct save *save, const char *path, size_t len, const struct node *node)
+{
+	const struct node *live = tree_find(&save->core->state.live, path, len);
+
+	return live && live->sequence == node->sequence;
+}
+
 static int put_set(void *data, const char *path, size_t len, struct node *node)
 {
-	return put_difference(data, STREAM_SET, path, len, node);
+	struct save *save = data;
+	size_t parent = path_parent_len(path, len);
+	int error = 0;
+
+	if (save->ordered.len && !is_below(&save->ordered, path, len))
+		error = put_order(save);
+	if (!error)
+		error = put_difference(save, STREAM_SET, path, len, node);
+	if (!error && !save->ordered.len && parent && !in_live(save, path, len, node)) {
+		memcpy(save->ordered.text, path, parent);
+		save->ordered.text[parent] = 0;
+		save->ordered.len = parent;
+	}
+	return error;
 }
 
 static int put_removed(void *data, const char *path, size_t len)
 {
-	return put_difference(data, STREAM_REMOVE, path, len, NULL);
+	struct save *save = data;
+	int error = 0;
+
+	if (save->ordered.len && !is_below(&save->ordered, path, len))
+		error = put_order(save);
+	return error ? error : put_difference(save, STREAM_REMOVE, path, len, NULL);
 }
 
 static const struct difference_ops put_ops = {.set = put_set, .removed = put_removed};
+
+static int put_differences(struct save *save)
+{
+	int error = difference(&save->core->state.live, &save->tx->base, &put_ops, save);
+
+	return error ? error : put_order(save);
+}
 
 static int put_touch(struct save *save, const struct touch *touch)
 {
@@ -117,7 +199,7 @@ static int put_change(struct save *save, const struct change *change)
 static int save_transaction(struct core *core, const struct transaction *tx,
 			    struct stream_writer *writer)
 {
-	struct save save = {.tx = tx, .conn_id = tx->client->image_id};
+	struct save save = {.core = core, .tx = tx, .conn_id = tx->client->image_id};
 	struct stream_tx out = {
 		.conn_id = save.conn_id,
 		.tx_id = tx->id,
@@ -126,13 +208,14 @@ static int save_transaction(struct core *core, const struct transaction *tx,
 			 (tx->removed ? STREAM_TX_REMOVED : 0),
 		.started = tx->started,
 		.version = tx->version,
+		.target = tx->target,
 	};
 	const struct touch *touch;
 	const struct change *change;
 	int error = 0;
 
 	if (!tx->lost)
-		error = difference(&core->state.live, &tx->base, &put_ops, &save);
+		error = put_differences(&save);
 	out.differences = save.count;
 	TAILQ_FOREACH(touch, &tx->touches, order)
 		out.touches++;
@@ -142,7 +225,7 @@ static int save_transaction(struct core *core, const struct transaction *tx,
 	if (!error)
 		error = stream_put_own(writer, STREAM_TX, &out);
 	if (!error && !tx->lost)
-		error = difference(&core->state.live, &tx->base, &put_ops, &save);
+		error = put_differences(&save);
 	TAILQ_FOREACH(touch, &tx->touches, order)
 		if (!error)
 			error = put_touch(&save, touch);
@@ -173,7 +256,9 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	struct client *client = image_client(restore, in->conn_id);
 	struct transaction *tx;
 
+	restore_tx_branch(restore);
 	restore->tx = NULL;
+	restore->branched = false;
 	if (!client)
 		return 0;
 	tx = transaction_start(&core->state, in->started);
@@ -182,6 +267,7 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	tx->client = client;
 	tx->id = in->tx_id;
 	tx->version = in->version;
+	tx->target = in->target;
 	tx->poisoned = in->flags & STREAM_TX_POISONED;
 	tx->created = in->flags & STREAM_TX_CREATED;
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
@@ -193,6 +279,7 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 		transaction_lose(&core->state, tx);
 	else
 		restore->tx = tx;
+	transaction_recharge(core, client, tx);
 	return 0;
 }
 
@@ -222,6 +309,47 @@ static int set_node(struct tree *tree, const struct stream_tx_difference *in, st
 	return error;
 }
 
+/* Put the children of a directory into the order that is told. Returns 0 or ENOMEM. */
+static int set_order(struct transaction *tx, const struct stream_tx_difference *in)
+{
+	const char *name = (const char *)in->value.data, *end = name + in->value.count;
+	struct tree *base = &tx->base;
+	struct tree_edit edit;
+	struct node *parent = tree_find(base, in->path.data, in->path.count);
+	int error;
+
+	if (!parent)
+		return 0;
+	/* Preparing a value that stays as it is makes the directory this tree's own. */
+	error = tree_prepare_perms(base, &edit, in->path.data, in->path.count, parent->perms);
+	if (error)
+		return error;
+	parent = edit.node;
+	tree_abandon(base, &edit);
+	while (name < end) {
+		size_t len = strnlen(name, (size_t)(end - name));
+		struct node *child = children_find(parent, name, len), *moved;
+
+		name += len + 1;
+		if (!child)
+			continue;
+		error = children_prepare_replace(base, parent, child);
+		/* A copy: its place is part of the node, and the live tree has it in another. */
+		moved = error ? NULL : node_copy(base->store, child, 0);
+		if (!moved)
+			return ENOMEM;
+		children_remove(base, parent, child);
+		node_unref(base->store, child);
+		error = children_prepare_insert(base, parent, moved);
+		if (error) {
+			node_unref(base->store, moved);
+			return error;
+		}
+		children_insert(base, parent, moved);
+	}
+	return 0;
+}
+
 int restore_tx_difference(struct restore *restore, const struct stream_tx_difference *in)
 {
 	struct state *state = &restore->core->state;
@@ -240,6 +368,8 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 			node_unref(&state->store, tree_apply(&tx->base, &edit));
 		return error;
 	}
+	if (in->operation == STREAM_ORDER)
+		return set_order(tx, in);
 	if (in->operation != STREAM_SET)
 		return 0;
 	perms = image_own_perms_get(restore, &in->perms, &error);
@@ -257,15 +387,15 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 }
 
 /* All differences are in: the branch starts from the base. */
-int restore_tx_branch(struct restore *restore)
+void restore_tx_branch(struct restore *restore)
 {
 	struct transaction *tx = restore->tx;
 
-	if (!tx || !TAILQ_EMPTY(&tx->touches) || tx->branch.root == tx->base.root)
-		return 0;
+	if (!tx || restore->branched)
+		return;
+	restore->branched = true;
 	tree_drop(&tx->branch);
 	tree_branch(&tx->branch, &tx->base);
-	return 0;
 }
 
 int restore_tx_touch(struct restore *restore, const struct stream_tx_touch *in)
