@@ -196,6 +196,13 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan test-programs
 	$(Q)$(PYTHON) tests/check.py
 
+# The daemon on Debian's Xen in QEMU; XEN_ELF= and XEN_TOOLS= name another Xen.
+.PHONY: check-xen
+check-xen:
+	sh tests/deps.sh --xen
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
+
 # Longer runs of what check runs short; COUNT= multiplies their length.
 COUNT ?= 20
 .PHONY: fuzz

@@ -24,7 +24,7 @@ libxentoollog1 libyajl2 xenstore-utils"
 
 # The same two lists for booting a real Xen, fetched into a tree of its own and
 # only when that is asked for: the kernel alone is 70 MB.
-XEN_INSTALLED="qemu-system-x86 cpio xz-utils binutils"
+XEN_INSTALLED="qemu-system-x86 binutils"
 XEN_EXTRACTED="xen-hypervisor-4.17-amd64 busybox-static"
 
 # A package that was not to be had is asked for again after this time.

@@ -7,12 +7,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+extern char **environ;
 
 #define VARIABLE "XENSTORED_INHERITANCE"
 
@@ -33,6 +36,7 @@ void inheritance_read(struct inheritance *inheritance)
 			   &pid) == 5) {
 		inheritance->update = !strcmp(role, "update");
 		inheritance->guard = !strcmp(role, "guard");
+		inheritance->check = !strcmp(role, "check");
 		inheritance->pid = pid;
 	}
 	unsetenv(VARIABLE);
@@ -56,8 +60,6 @@ void guard_unexport(void)
 {
 	unsetenv(VARIABLE);
 }
-
-extern char **environ;
 
 static int wait_ready(int fd)
 {
@@ -110,6 +112,24 @@ int guard_start(char **argv, int image_fd, int *status_fd)
 	fcntl(status[1], F_SETFD, 0);
 	*status_fd = status[1];
 	return 0;
+}
+
+pid_t checker_start(const char *file, int image_fd)
+{
+	/* A word that any other xenstored refuses to start with. */
+	char *argv[] = {(char *)(uintptr_t)file, (char *)(uintptr_t) "check-image", NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int error = export_role("check", image_fd, -1, -1, getpid());
+
+	posix_spawn_file_actions_init(&actions);
+	if (!error)
+		error = posix_spawn_file_actions_adddup2(&actions, image_fd, image_fd);
+	if (!error)
+		error = -posix_spawn(&pid, file, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	guard_unexport();
+	return error ? error : pid;
 }
 
 static void say(int fd, char what)

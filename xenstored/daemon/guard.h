@@ -20,6 +20,7 @@
 struct inheritance {
 	bool update;  /* this process was started by a live update of our own kind */
 	bool guard;   /* this process is to stand by */
+	bool check;   /* this process is to try the image and to exit */
 	int image_fd; /* the image */
 	int status_fd; /* update: where to say "serving"; guard: where to hear it */
 	int ready_fd;  /* guard: where to say that it stands by */
@@ -38,6 +39,11 @@ void inheritance_read(struct inheritance *inheritance);
  * Returns 0 when the guard stands by, or a negative errno.
  */
 int guard_start(char **argv, int image_fd, int *status_fd);
+
+/**
+ * Start the program @file to try the image. Returns its pid or a negative errno.
+ */
+pid_t checker_start(const char *file, int image_fd);
 
 /** As the guard: wait. Returns when this process has to become the daemon; exits otherwise. */
 void guard_wait(struct inheritance *inheritance);

@@ -246,11 +246,13 @@ int main(int argc, char **argv)
 	int error;
 
 	daemonize_standard_fds();
+	inheritance_read(&daemon.inheritance);
+	if (daemon.inheritance.check)
+		return update_try_image(&daemon.inheritance);
 	parse(&daemon, argc, argv);
 	log_open("xenstored", daemon.options.foreground);
 	if (daemon.options.notes[0])
 		log_message(LOG_NOTICE, "%s", daemon.options.notes);
-	inheritance_read(&daemon.inheritance);
 	if (daemon.inheritance.guard)
 		guard_wait(&daemon.inheritance);
 	/* A guard has the arguments of the program it guards, and starts from the same image. */

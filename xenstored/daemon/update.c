@@ -9,11 +9,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/paths.h"
 #include "liveupdate/abilities.h"
+#include "liveupdate/dry-run.h"
+
+/* How long a new program may take to try an image. */
+#define CHECK_MS 60000u
 
 static struct client *adopt_socket(void *data, int fd)
 {
@@ -50,6 +56,12 @@ void update_init(struct update *update, struct core *core, struct host *host,
 
 static void end_session(struct update *update)
 {
+	if (update->checker > 0) {
+		kill(update->checker, SIGKILL);
+		waitpid(update->checker, NULL, 0);
+	}
+	update->checker = 0;
+	update->checked = false;
 	free(update->cmdline);
 	update->cmdline = NULL;
 	update->owner = NULL;
@@ -302,6 +314,44 @@ static int write_image(struct update *update, const char *dialect, uint32_t vers
 	return error;
 }
 
+/*
+ * Have the new program try an image while everybody is served. Returns true when it has, or when
+ * @why says why not; to be called again otherwise.
+ */
+static bool check_done(struct update *update, const char **why)
+{
+	int image_fd, status = 0;
+	pid_t ended;
+
+	if (update->checked)
+		return true;
+	if (!update->checker) {
+		image_fd = memfd_create("xenstored-trial", MFD_CLOEXEC);
+		if (image_fd < 0 || write_image(update, "own", 0, image_fd)) {
+			*why = "Dump write error";
+		} else {
+			update->checker = checker_start(update->file, image_fd);
+			if (update->checker < 0)
+				*why = "Error activating new binary.";
+		}
+		if (image_fd >= 0)
+			close(image_fd);
+		return *why;
+	}
+	ended = waitpid(update->checker, &status, WNOHANG);
+	if (!ended && update->core->now - update->since < CHECK_MS)
+		return false;
+	if (!ended) {
+		*why = "The new program did not finish to check the state.";
+		return true;
+	}
+	update->checker = 0;
+	update->checked = true;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		*why = "The new program does not accept the state.";
+	return true;
+}
+
 /* For one of our own kind: image in memory, guard, exec. Returns why it did not happen. */
 static const char *replace_own(struct update *update, char **argv)
 {
@@ -426,6 +476,12 @@ int update_run(struct update *update)
 			answer(update, why);
 		return why ? 0 : 100;
 	}
+	if (kind == ABILITIES_OWN && !check_done(update, &why))
+		return 2;
+	if (why) {
+		answer(update, why);
+		return 0;
+	}
 	words = update->cmdline ? strdup(update->cmdline) : NULL;
 	argv = new_arguments(update, words);
 	if (!argv)
@@ -456,6 +512,24 @@ static int read_global(struct update_image *image)
 	return 0;
 }
 
+int update_try_image(const struct inheritance *inheritance)
+{
+	struct update_image image;
+	struct image_report report;
+	int error;
+
+	log_open("xenstored-check", true);
+	error = update_open_image(&image, inheritance, NULL);
+	if (error) {
+		log_message(LOG_ERR, "live-update: image: %s", strerror(-error));
+		return 1;
+	}
+	error = image_try(image.data, image.size, &report);
+	if (error)
+		log_message(LOG_ERR, "live-update: image refused %s", report.error);
+	return error ? 1 : 0;
+}
+
 int update_open_image(struct update_image *image, const struct inheritance *inheritance,
 		      const char *rundir)
 {
@@ -463,7 +537,7 @@ int update_open_image(struct update_image *image, const struct inheritance *inhe
 	int fd = inheritance->image_fd;
 
 	memset(image, 0, sizeof(*image));
-	if (!inheritance->update) {
+	if (!inheritance->update && !inheritance->check) {
 		snprintf(image->path, sizeof(image->path), "%s/state_dump", paths_rundir(rundir));
 		image->from_file = true;
 		fd = open(image->path, O_RDONLY | O_CLOEXEC);

@@ -39,6 +39,8 @@ struct update {
 	bool force;
 	unsigned int timeout, version;
 	uint64_t since; /* ms */
+	pid_t checker;  /* the new program, trying an image; 0 = not yet started */
+	bool checked;   /* it could restore the image */
 	struct image_requester requester;
 };
 
@@ -59,6 +61,9 @@ void update_client_gone(struct update *update, const struct client *client);
  * until it is to be called again, -1 = not before the next request.
  */
 int update_run(struct update *update);
+
+/** As a checker: try the inherited image. Returns the exit status. */
+int update_try_image(const struct inheritance *inheritance);
 
 /* An image to start from. */
 struct update_image {

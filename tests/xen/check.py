@@ -1,0 +1,163 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots a real Xen in an emulated machine and lets our xenstored serve it.
+
+The checks themselves run in dom0 (dom0/checks_*.py). Another hypervisor is booted by XEN_ELF=, the
+multiboot file of the hypervisor, and XEN_TOOLS=, the tree into which its tools were installed; with
+--xenstored debian the xenstored of those tools takes the place of ours, which shows whether a
+failure is ours.
+"""
+
+import argparse
+import fcntl
+import os
+import pathlib
+import sys
+import time
+
+import images
+from machine import Machine
+
+SILENCE = 150  # no check takes that long without a word
+LIMIT = 900
+
+
+class Tally:
+    """Counts, and what is to be said at the end."""
+
+    def __init__(self, quiet=False):
+        self.outcomes = {"passed": 0, "failed": 0, "skipped": 0}
+        self.titles = {}
+        self.skips = []
+        self.logs = []
+        self.running = None
+        self.quiet = quiet
+
+    def say(self, text):
+        if not self.quiet:
+            print(text, flush=True)
+
+    def count(self, title, outcome, text="", seconds=None):
+        self.outcomes[outcome] += 1
+        self.titles[title] = (outcome, text)
+        if outcome == "skipped":
+            self.skips.append(f"SKIPPED {title}: {text}")
+            return
+        took = f" ({seconds:.1f} s)" if seconds is not None else ""
+        self.say(f"{outcome:7} {title}{took}")
+        if outcome == "failed":
+            self.say("        " + text.strip().replace("\n", "\n        "))
+
+    def take(self, message):
+        kind = message.pop("kind")
+        if kind == "start":
+            self.running = message["title"]
+        elif kind == "result":
+            self.running = None
+            self.count(**message)
+        elif kind == "log":
+            self.logs.append((message["title"], message["text"]))
+        elif kind == "xen":
+            self.say(f"booted: Xen {message['version']}")
+        else:
+            self.say(f"unexpected on the serial line: {message}")
+
+
+def boot(ingredients, limit, silence, settings, daemon, control, broken=None, quiet=False):
+    """One run; returns its tally."""
+    tally = Tally(quiet)
+    hypervisor = ingredients.hypervisor()
+    kernel = ingredients.kernel()
+    dom0 = images.dom0(ingredients, daemon, control, settings, broken)
+    directory = images.OUT / "self-test" if quiet else images.OUT
+    directory.mkdir(exist_ok=True)
+    machine = Machine(directory, hypervisor, kernel, dom0)
+    wrong = machine.run(tally.take, silence, limit)
+    with open(directory / "logs", "w", encoding="latin-1", errors="replace") as stream:
+        for title, text in tally.logs:
+            stream.write(f"--- {title}\n{text}\n")
+    if wrong:
+        where = f" (during: {tally.running})" if tally.running else ""
+        tally.count("the machine", "failed",
+                    f"{wrong}{where}\nconsole:\n{machine.console_tail()}")
+    elif tally.outcomes["failed"] and not quiet:
+        for title, text in tally.logs:
+            if title == "system log":
+                print("the daemon's messages:\n    " + text[-6000:].replace("\n", "\n    "))
+    if not quiet:
+        print(f"logs: {directory / 'logs'}, console: {machine.console}")
+    return tally
+
+
+def self_test(tally, ingredients, settings, daemon, control):
+    """Whether the harness sees what it is for: machines on which not all is well."""
+
+    def expect(title, expected, silence=SILENCE, **how):
+        """Boots and compares the outcomes of some titles; others do not matter."""
+        broken = how.pop("broken", None)
+        start = time.monotonic()
+        seen = boot(ingredients, LIMIT, silence, {**settings, "linux": False, **how}, daemon,
+                    control, broken, quiet=True)
+        wrong = ""
+        for name, (outcome, said) in expected.items():
+            found, text = seen.titles.get(name, ("absent", ""))
+            if found != outcome or said not in text:
+                wrong += f"{name!r} is {found}: {text}\n"
+        tally.count(title, "failed" if wrong else "passed", wrong, time.monotonic() - start)
+
+    started = "xenstored starts, as init starts it, and answers"
+    ring = "the dom0 kernel's ring reads and writes what the socket sees"
+    expect("of a xenstored that notifies nobody the harness says what does not work",
+           {started: ("passed", ""), ring: ("failed", "Timeout")}, broken=images.preload("broken"),
+           only=ring)
+    expect("a xenstored that dies is a failure of all that follows",
+           {started: ("passed", ""), ring: ("failed", "has ended")}, only=ring, misbehave="kill")
+    expect("a kernel that panics is a failure", {"the machine": ("failed", "it panicked")},
+           misbehave="panic")
+    expect("a machine that falls silent is a failure", {"the machine": ("failed", "it hangs")},
+           silence=20, misbehave="hang")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--xenstored", choices=("ours", "debian"), default="ours",
+                        help="whose daemon; debian: the one of the Xen tools")
+    parser.add_argument("--daemon", default="build/xenstored", help="our daemon's file")
+    parser.add_argument("--control", default="build/xenstore-control")
+    parser.add_argument("--only", default="", help="checks whose title contains this")
+    parser.add_argument("--long", action="store_true",
+                        help="also a PVH Linux guest and more rounds")
+    parser.add_argument("--no-linux", action="store_true", help="without Linux guests")
+    parser.add_argument("--no-self-test", action="store_true",
+                        help="without the boots that show that the harness notices failures")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for the whole run")
+    options = parser.parse_args()
+
+    start = time.monotonic()
+    images.OUT.mkdir(parents=True, exist_ok=True)
+    lock = open(images.OUT / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the files of a run have fixed names
+    settings = {"xenstored": options.xenstored, "only": options.only, "long": options.long,
+                "linux": not options.no_linux, "misbehave": ""}
+    ours = options.xenstored == "ours"
+    daemon = pathlib.Path(options.daemon).resolve() if ours else None
+    try:
+        ingredients = images.Ingredients(os.environ.get("XEN_ELF"), os.environ.get("XEN_TOOLS"))
+        control = pathlib.Path(options.control).resolve()
+        tally = boot(ingredients, options.limit, SILENCE, settings, daemon, control)
+        if not options.only and not options.no_self_test:
+            self_test(tally, ingredients, settings, daemon, control)
+    except (images.Missing, FileNotFoundError) as what:
+        print(f"check-xen: {what}")
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
+    for line in tally.skips:
+        print(line)
+    counts = tally.outcomes
+    print(f"{time.monotonic() - start:.0f} s")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
