@@ -220,6 +220,7 @@ soak: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench $(STANDIN)
 	$(Q)$(PYTHON) -m tests.bench
+	$(Q)$(PYTHON) -m tests.bench.update
 
 .PHONY: install
 install: all
