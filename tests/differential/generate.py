@@ -28,7 +28,6 @@ SHARED = ["/a", "/b", CONTESTED, "/local/domain/0"]
 ROOTS = SHARED + LEASED + [BIG]
 NAMES = ["a", "b", "c", "dd", "E-5", "f_@6"]
 TOKENS = ["t", "u", "", "token with blanks", "x" * 100]
-HOME = "/local/domain/0/"
 UNKNOWN_TRANSACTION = 4000000000
 
 VALID_BUT_UNUSUAL = ["/", "/tool", "/tool/xenstored", "/a/@b", "/-", "/@", "/A/_", "/local",
@@ -41,6 +40,11 @@ PERMISSIONS = ["n0", "r0", "w0", "b0"]
 ENTRIES = ["r1", "w2", "b3", "n7", "r1", "r0", "b65534", "r0x10", "w010"]
 BAD_PERMISSIONS = ["", "x0", "r", "0", "rr1", "r1x", "n", "R0", "r 1x", "n0x"]
 OTHER_TYPES = [15, 16, 20, 27, 28, 100, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]
+
+
+def home(domid):
+    """What a relative path of a domain begins with."""
+    return f"/local/domain/{domid}/"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Step:
     opens: str = None
     # The message is sent in pieces, cut at these offsets.
     cuts: tuple = field(default=())
+    # Who does it: a client in domain 0, or a guest.
+    domid: int = 0
 
     def __str__(self):
         if self.kind != REQUEST:
@@ -67,7 +73,8 @@ class Step:
             shown = f"{shown[:120]}... ({len(self.payload)} bytes)"
         name = f" in {self.transaction}" if self.transaction is not None else ""
         name += f" as {self.opens}" if self.opens else ""
-        return f"connection {self.connection}: {type_name(self.type)} {shown}{name}"
+        who = f", domain {self.domid}" if self.domid else ""
+        return f"connection {self.connection}{who}: {type_name(self.type)} {shown}{name}"
 
 
 class _Transaction:
@@ -86,6 +93,8 @@ class Generator:
         self._random = random.Random(seed)
         self._connections = connections
         self._conflicts = conflicts
+        # The domain of the connection whose turn it is.
+        self._domid = 0
         self._open = [[] for _ in range(connections)]
         self._watches = [[] for _ in range(connections)]
         self._count = 0
@@ -108,12 +117,16 @@ class Generator:
         return self
 
     def __next__(self):
-        connection = self._random.randrange(self._connections)
+        connection = self._turn()
         opened = self._open[connection]
         if opened and self._random.random() < 0.6:
             return self._in_transaction(connection, self._random.choice(opened))
         _, make, type_ = self._random.choices(self._verbs, self._weights)[0]
         return make(connection, type_) if type_ is not None else make(connection)
+
+    def _turn(self):
+        """The connection whose turn it is."""
+        return self._random.randrange(self._connections)
 
     # -- paths ------------------------------------------------------------------------------
 
@@ -135,8 +148,9 @@ class Generator:
             root = self._root()
         depth = self._random.choice([0, 1, 1, 1, 2, 2, 3, 4])
         path = "/".join([root] + [self._random.choice(NAMES) for _ in range(depth)])
-        if path.startswith(HOME) and self._random.random() < 0.6:
-            return path[len(HOME):]
+        own = home(self._domid)
+        if path.startswith(own) and self._random.random() < 0.6:
+            return path[len(own):]
         return path
 
     # -- what is well-formed ----------------------------------------------------------------
@@ -146,7 +160,7 @@ class Generator:
         if self._random.random() < 0.02:
             size = 16 + len(payload)
             cuts = tuple(sorted(self._random.sample(range(1, size), min(3, size - 1))))
-        return Step(connection, REQUEST, type_, payload, cuts=cuts, **more)
+        return Step(connection, REQUEST, type_, payload, cuts=cuts, domid=self._domid, **more)
 
     def _value(self):
         size = self._random.choice([0, 1, 5, 5, 20, 20, 100, 500])

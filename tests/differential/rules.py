@@ -31,6 +31,10 @@ class Rule:
     past: bool = False
     # Makes the request that takes back, on the daemon that obeyed, what was done there.
     undo: object = None
+    # Is the transaction given up on both daemons, because they cannot be in line in it?
+    abandon: bool = False
+    # Do both begin anew afterwards, because what one of them did cannot be taken back?
+    anew: bool = False
 
     def __str__(self):
         return f"{type_name(self.type)}: theirs {self.theirs}, ours {self.ours}: {self.reason}"
@@ -73,7 +77,8 @@ def _arguments(step):
 
 def _unwatch(step):
     path, token = _arguments(step)[:2]
-    return generate.Step(step.connection, type=Type.UNWATCH, payload=strings(path, token))
+    return generate.Step(step.connection, type=Type.UNWATCH, payload=strings(path, token),
+                         domid=step.domid)
 
 
 def _overtaken(case):
@@ -116,25 +121,26 @@ def _came_to_nothing(case):
             and (transaction.diverged or transaction.is_idle()))
 
 
-def _same_but_for_order_of(paths, case):
+def same_but_for_order_of(paths, case):
     """Do both have the same events, and those not for these paths in the same order?"""
-    def steady(events):
-        return [event for event in events if event == REPLY or absolute(event[0]) not in paths]
+    def steady(events, domid):
+        return [event for event in events
+                if event == REPLY or absolute(event[0], domid) not in paths]
 
     theirs = case.theirs.events + [[(path, "") for path in case.theirs.changed]]
     ours = case.ours.events + [[(path, "") for path in case.ours.changed]]
     return bool(paths) and case.theirs.reply == case.ours.reply and all(
-        Counter(one) == Counter(other) and steady(one) == steady(other)
-        for one, other in zip(theirs, ours))
+        Counter(one) == Counter(other) and steady(one, domid) == steady(other, domid)
+        for one, other, domid in zip(theirs, ours, case.domids + (0,)))
 
 
 def _made_again(case):
-    return _same_but_for_order_of(case.transaction.made_again(), case)
+    return same_but_for_order_of(case.transaction.made_again(), case)
 
 
 def _seen_on_the_way(case):
     on_the_way = case.transaction.seen_on_the_way()
-    return bool(on_the_way) and _same_but_for_order_of(
+    return bool(on_the_way) and same_but_for_order_of(
         case.transaction.made_again() | on_the_way, case)
 
 
@@ -157,7 +163,7 @@ def _invalid_path(case):
     return not path or _has_odd_byte(path) or path.endswith(b"/") or b"//" in path
 
 
-def _special(case):
+def special(case):
     return case.step.payload.startswith(b"@")
 
 
@@ -207,7 +213,7 @@ def known():
                _odd_special_name, undo=_unwatch)
     for ours in ("ok", "ENOENT"):
         yield Rule(Type.GET_PERMS, "EINVAL", ours, "special nodes have permissions, since 4.18",
-                   _special)
+                   special)
     yield Rule(Type.UNWATCH, "ENOENT", "EINVAL", "4.17 does not check the path", _invalid_path)
     for type_ in (Type.READ, Type.DIRECTORY, Type.GET_PERMS):
         yield Rule(type_, "EINVAL", "ENOENT",

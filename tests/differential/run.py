@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Differential test: random requests to our xenstored and to Debian's, replies compared.
 
-    python3 tests/differential/run.py --requests 20000 --seed 1 [--ours PATH]
+    python3 tests/differential/run.py --requests 20000 --seed 1 [--ours PATH] [--guests]
 
 A run is fixed by its seed. When the daemons differ without a rule that explains it
 (rules.py), the steps that led there are made as few as possible and printed.
@@ -19,7 +19,12 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "peers"), str(HERE.parent.parent)]
 
 import peer  # noqa: E402
+import common_requests as common  # noqa: E402
 from generate import Generator  # noqa: E402
+from guest_requests import (  # noqa: E402
+    DOMIDS, GUESTS, NODES, PERMISSIONS, SIZE, TRANSACTIONS, WATCHES, GuestGenerator, refill)
+from guest_rules import known_with_guests  # noqa: E402
+from guests import GuestSide, HostedDaemon  # noqa: E402
 from rules import Rules, known  # noqa: E402
 from session import DaemonLost, Difference, Session  # noqa: E402
 from side import Side  # noqa: E402
@@ -43,6 +48,17 @@ class Setting:
         self.rules = rules
         self.our_side = our_side
 
+    def start(self, name, directory, program=None):
+        """Starts one of the daemons in this directory."""
+        return peer.start(name, directory, program=program)
+
+    def session(self, theirs, ours, rules):
+        return Session(theirs, ours, rules, our_side=self.our_side)
+
+    @staticmethod
+    def generator(seed):
+        return Generator(seed)
+
     def unavailable(self):
         """Why the comparison cannot be made here, None when it can."""
         for name, program in ((self.theirs, None), (self.ours, self.program)):
@@ -52,24 +68,70 @@ class Setting:
         return None
 
 
+class GuestSetting(Setting):
+    """The same with half of the clients in guests, each daemon on a simulated host."""
+
+    # For each daemon the options that allow the same number of everything. 4.17 allows one
+    # more watch and transaction than it is told, one byte of a node less, and its nodes have a
+    # header of 24 bytes instead of 16.
+    OPTIONS = {
+        "ours": ["-E", NODES, "-W", WATCHES, "-t", TRANSACTIONS, "-A", PERMISSIONS, "-S", SIZE],
+        "debian-c": ["-E", NODES, "-W", WATCHES - 1, "-t", TRANSACTIONS - 1, "-A", PERMISSIONS,
+                     "-S", SIZE + 9],
+        "debian-ocaml": [],
+    }
+
+    def __init__(self, rules=known_with_guests, our_side=GuestSide, **more):
+        super().__init__(rules=rules, our_side=our_side, **more)
+
+    def start(self, name, directory, program=None):
+        return HostedDaemon(name, GUESTS, program, map(str, self.OPTIONS[name]))
+
+    def session(self, theirs, ours, rules):
+        return Session(theirs, ours, rules, DOMIDS, our_side=self.our_side, side=GuestSide,
+                       refill=refill)
+
+    @staticmethod
+    def generator(seed):
+        return GuestGenerator(seed)
+
+
+class CommonSetting(GuestSetting):
+    """For oxenstored: only what all xenstoreds have in common."""
+
+    OPTIONS = {"ours": [], "debian-c": [], "debian-ocaml": []}
+
+    def __init__(self, theirs="debian-ocaml", rules=common.known_of_oxenstored,
+                 our_side=common.CommonSide, **more):
+        super().__init__(theirs=theirs, rules=rules, our_side=our_side, **more)
+
+    def session(self, theirs, ours, rules):
+        return Session(theirs, ours, rules, DOMIDS, our_side=self.our_side,
+                       side=common.CommonSide, refill=common.refill)
+
+    @staticmethod
+    def generator(seed):
+        return common.CommonGenerator(seed)
+
+
 class Run:
     """Fresh daemons and a session with them, in a directory that vanishes with it."""
 
     def __init__(self, setting):
         self._directory = tempfile.TemporaryDirectory(prefix="xs-differential-")
         self._daemons = []
+        self._setting = setting
         try:
             self.theirs = self._start(setting.theirs, "theirs")
             self.ours = self._start(setting.ours, "ours", setting.program)
             self.rules = Rules(setting.rules())
-            self.session = Session(self.theirs, self.ours, self.rules,
-                                   our_side=setting.our_side)
+            self.session = setting.session(self.theirs, self.ours, self.rules)
         except BaseException:
             self._clean_up()
             raise
 
     def _start(self, name, directory, program=None):
-        daemon = peer.start(name, Path(self._directory.name) / directory, program=program)
+        daemon = self._setting.start(name, Path(self._directory.name) / directory, program)
         self._daemons.append(daemon)
         return daemon
 
@@ -166,7 +228,7 @@ class Outcome:
 def compare(setting, requests, seed, shrink=True, enough=ENOUGH):
     """Compares until so many requests were made or enough differences were found."""
     outcome = Outcome()
-    generator = Generator(seed)
+    generator = setting.generator(seed)
     steps = []
     with Run(setting) as run:
         outcome.rules = run.rules
@@ -221,11 +283,16 @@ def main():
                         help="a name that peer.py knows (default: debian-c)")
     parser.add_argument("--self", action="store_true",
                         help="compare the other daemon with itself: nothing may differ")
+    parser.add_argument("--guests", action="store_true",
+                        help="half of the clients are guests of simulated hosts")
     arguments = parser.parse_args()
 
-    setting = Setting(theirs=arguments.against, program=arguments.ours)
+    kind = GuestSetting if arguments.guests else Setting
+    if arguments.guests and arguments.against == "debian-ocaml":
+        kind = CommonSetting
+    setting = kind(theirs=arguments.against, program=arguments.ours)
     if arguments.self:
-        setting = Setting(ours=arguments.against, theirs=arguments.against)
+        setting = kind(ours=arguments.against, theirs=arguments.against)
     reason = setting.unavailable()
     if reason:
         print(f"skipped: {reason}\n0 passed, 0 failed")

@@ -50,11 +50,17 @@ def _refill(client):
 
 
 class Session:
-    """Two daemons in step. theirs is the reference; rules explain known differences."""
+    """Two daemons in step. theirs is the reference; rules explain known differences.
 
-    def __init__(self, theirs, ours, rules, connections=4, our_side=Side):
-        self.theirs = Side(theirs, connections)
+    side and our_side connect to them, for that many connections (or for those of certain
+    domains); refill makes the tree with which everything begins.
+    """
+
+    def __init__(self, theirs, ours, rules, connections=4, our_side=Side, side=Side,
+                 refill=_refill):
+        self.theirs = side(theirs, connections)
         self.ours = our_side(ours, connections)
+        self._refill = refill
         self.sides = (self.theirs, self.ours)
         self.transactions = {}
         self.rules = rules
@@ -76,7 +82,7 @@ class Session:
         with self._judged():
             for side in self.sides:
                 side.reopen_all()
-                _refill(side.observer)
+                self._refill(side.observer)
                 side.barrier()
         self.transactions.clear()
         self._generations.clear()
@@ -169,6 +175,9 @@ class Session:
         for name, transaction in self.transactions.items():
             if name != step.transaction:
                 transaction.overtaken_by.update(changed)
+            if step.type == Type.SET_TARGET and step.payload.startswith(
+                    b"%d\0" % transaction.domid):
+                transaction.retargeted = True
 
     def _forget_transactions(self, connection):
         for side in self.sides:
@@ -219,6 +228,10 @@ class Session:
         if transaction:
             transaction.note(step, theirs.reply, ours.reply)
             transaction.diverged |= rule.past
+        elif kind(theirs.reply) == kind(ours.reply):
+            apply(self._nodes, step, ours.reply)
+        if rule.abandon:
+            self._abandon(step.transaction, transaction)
         if rule.undo:
             undo = rule.undo(step)
             side = self.theirs if kind(theirs.reply) == "ok" else self.ours
@@ -233,7 +246,18 @@ class Session:
             raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
         for side, seen in zip(self.sides, (theirs, ours)):
             side.note_start(step, seen.reply)
-        self.transactions[step.opens] = Transaction(step.connection, self._nodes)
+        self.transactions[step.opens] = Transaction(step.connection, self._nodes,
+                                                         step.domid)
+
+    def _abandon(self, name, transaction):
+        del self.transactions[name]
+        end = generate.Step(transaction.connection, type=Type.TRANSACTION_END, payload=b"F\0",
+                            transaction=name, domid=transaction.domid)
+        for side in self.sides:
+            seen = side.run(end)
+            del side.transactions[name]
+            if kind(seen.reply) != "ok" or seen.changed:
+                raise Difference(f"{end} did {show(seen)}")
 
     def _end(self, step, transaction, theirs, ours):
         """Judges the outcome of a transaction; returns what has happened after all."""
@@ -257,6 +281,10 @@ class Session:
             raise Difference("ours has committed changes that rest on replies of the past")
         elif theirs != ours:
             rule = self._rule(step, transaction, theirs, ours)
+            if rule.anew:
+                self.rules.hit(rule)
+                self.reset()
+                return theirs, theirs
             if rule.past:
                 ours = self._replay(self.ours, step, transaction, theirs)
                 self._same_effects(step, transaction, theirs, ours)
@@ -268,7 +296,7 @@ class Session:
         return theirs, ours
 
     def _rule(self, step, transaction, theirs, ours):
-        rule = self.rules.find(Case(step, transaction, theirs, ours))
+        rule = self.rules.find(Case(step, transaction, theirs, ours, domids=self.ours.domids))
         if rule is None:
             raise Difference(f"theirs {show(theirs)}\nours   {show(ours)}")
         return rule
@@ -277,7 +305,8 @@ class Session:
         """The transaction has been replayed on one side: did both do the same now?"""
         if theirs == ours:
             return
-        rule = self.rules.find(Case(step, transaction, theirs, ours, replayed=True))
+        rule = self.rules.find(Case(step, transaction, theirs, ours, replayed=True,
+                                    domids=self.ours.domids))
         if rule is None:
             raise Difference("the same transaction was committed by both, the second time on one "
                              f"of them:\ntheirs {show(theirs)}\nours   {show(ours)}")
@@ -288,7 +317,7 @@ class Session:
         self.replayed += 1
         name = f"{step.transaction}, replayed"
         start = generate.Step(step.connection, type=Type.TRANSACTION_START, payload=b"\0",
-                              opens=name)
+                              opens=name, domid=step.domid)
         seen = side.run(start)
         side.note_start(start, seen.reply)
         end = request_in(step, name)
@@ -322,8 +351,7 @@ class Session:
 
 def request_in(step, transaction):
     """The same request in another transaction."""
-    return generate.Step(step.connection, type=step.type, payload=step.payload,
-                         transaction=transaction)
+    return dataclasses.replace(step, transaction=transaction, cuts=())
 
 
 def same_content(step, one, other):

@@ -40,10 +40,11 @@ class Side:
 
     def __init__(self, daemon, connections):
         self.daemon = daemon
+        self.domids = getattr(self, "domids", (0,) * connections)
         self.transactions = {}
         self._sent = 0
         self._next_id = [1] * connections
-        self.clients = [self._connect() for _ in range(connections)]
+        self.clients = [self._client(index) for index in range(connections)]
         self._observe()
 
     def _connect(self):
@@ -51,6 +52,9 @@ class Side:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connected.connect(str(self.daemon.socket))
         return Client(sock=connected, timeout=TIMEOUT)
+
+    def _client(self, _index):
+        return self._connect()
 
     def _observe(self):
         self.observer = self._connect()
@@ -63,10 +67,9 @@ class Side:
     def reopen(self, index):
         """A new connection in the place of this one."""
         self.clients[index].close()
-        self.clients[index] = self._connect()
+        self.clients[index] = self._client(index)
         self._next_id[index] = 1
-        for name in [name for name, (owner, _) in self.transactions.items() if owner == index]:
-            del self.transactions[name]
+        self.forget_transactions(index)
 
     def reopen_all(self):
         for index in range(len(self.clients)):
@@ -146,9 +149,11 @@ class Side:
         """Checks and remembers the id of a new transaction."""
         identifier = reply.payload[:-1]
         expected = self._next_id[step.connection]
+        if expected is None and identifier.isdigit():
+            expected = int(identifier)
         if identifier != str(expected).encode() or reply.payload[-1:] != b"\0":
             raise ProtocolError(f"the transaction's id is {reply.payload!r}, not {expected}")
-        self._next_id[step.connection] += 1
+        self._next_id[step.connection] = expected + 1
         self.transactions[step.opens] = (step.connection, expected)
 
     def forget_transactions(self, connection):

@@ -19,12 +19,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "peers"), str(HERE.parent.parent)]
 import generate  # noqa: E402
 import peer  # noqa: E402
 from rules import LIMIT, Rule, known  # noqa: E402
-from run import Run, Setting, compare, minimize  # noqa: E402
+from guests import GuestSide  # noqa: E402
+from run import CommonSetting, GuestSetting, Run, Setting, compare, minimize  # noqa: E402
 from session import Difference, same_content  # noqa: E402
 from side import OBSERVER_TOKEN, Reply, Side, kind  # noqa: E402
 from tests.lib.xswire import Type, strings  # noqa: E402
 
 REQUESTS = int(os.environ.get("DIFFERENTIAL_REQUESTS", "20000"))
+GUEST_REQUESTS = int(os.environ.get("DIFFERENTIAL_GUEST_REQUESTS", "6000"))
 SEED = int(os.environ.get("DIFFERENTIAL_SEED", "1"))
 PEER = "debian-c"
 
@@ -54,6 +56,19 @@ def test_ours_answers_like_debians(record_outcome):
     assert outcome.compared == REQUESTS
 
 
+@pytest.mark.parametrize("setting", [GuestSetting(), CommonSetting()],
+                         ids=lambda setting: setting.theirs)
+def test_ours_answers_guests_like_debians(record_outcome, setting):
+    reason = setting.unavailable()
+    if reason:
+        pytest.skip(reason)
+    outcome = compare(setting, GUEST_REQUESTS, SEED)
+    record_outcome(f"guests: ours and {setting.theirs} {peer.version(setting.theirs)}, "
+                   f"seed {SEED}", outcome)
+    assert outcome.failed == 0, outcome.report()
+    assert outcome.compared == GUEST_REQUESTS
+
+
 # -- the tester -------------------------------------------------------------------------------
 
 
@@ -64,10 +79,17 @@ def test_a_daemon_does_not_differ_from_itself():
     assert outcome.rules.total() == 0, outcome.report()
 
 
-def falsifying(change, first=1):
+def test_a_daemon_does_not_differ_from_itself_with_guests():
+    outcome = compare(GuestSetting(ours=PEER, theirs=PEER), 4000, SEED)
+    assert outcome.failed == 0, outcome.report()
+    assert outcome.compared == 4000
+    assert outcome.rules.total() == 0, outcome.report()
+
+
+def falsifying(change, first=1, side=Side):
     """A Side that gives the message on which change() has an effect for the n-th time changed."""
 
-    class Falsifying(Side):
+    class Falsifying(side):
         def __init__(self, *arguments):
             self._left = first
             super().__init__(*arguments)
@@ -125,6 +147,29 @@ FALSIFICATIONS = {
 def test_what_is_falsified_once_is_found(what):
     found = compare(with_itself(falsifying(FALSIFICATIONS[what], first=20)), 6000, SEED,
                     shrink=False, enough=1)
+    assert len(found.differences) == 1, f"{what} was not noticed\n{found.report()}"
+
+
+# What only guests are told, or not told.
+GUESTS_FALSIFICATIONS = {
+    "access for a guest that has none": lambda m: m._replace(
+        type=Type.READ, payload=b"") if m.payload == b"EACCES\0" else m,
+    "a hidden node that is said not to exist": lambda m: m._replace(
+        payload=b"ENOENT\0") if m.payload == b"EACCES\0" else m,
+    "a quota that is not held": lambda m: m._replace(
+        type=Type.WRITE, payload=b"OK\0") if m.payload == b"ENOSPC\0" else m,
+    "another's owner": lambda m: m._replace(
+        type=Type.SET_PERMS, payload=b"OK\0") if m.payload == b"EPERM\0" else m,
+    "a watch too many": lambda m: m._replace(
+        type=Type.WATCH, payload=b"OK\0") if m.payload == b"E2BIG\0" else m,
+}
+
+
+@pytest.mark.parametrize("what", GUESTS_FALSIFICATIONS)
+def test_what_guests_are_told_wrongly_is_found(what):
+    side = falsifying(GUESTS_FALSIFICATIONS[what], first=1, side=GuestSide)
+    setting = GuestSetting(ours=PEER, theirs=PEER, our_side=side)
+    found = compare(setting, 6000, SEED, shrink=False, enough=1)
     assert len(found.differences) == 1, f"{what} was not noticed\n{found.report()}"
 
 

@@ -17,14 +17,14 @@ WRITERS = (Type.WRITE, Type.MKDIR, Type.RM, Type.SET_PERMS)
 IDEMPOTENT = (Type.RM, Type.MKDIR)
 
 
-def absolute(path):
-    """The absolute form of a path."""
-    return path if path.startswith(("/", "@")) else generate.HOME + path
+def absolute(path, domid=0):
+    """The absolute form of a path that a domain uses."""
+    return path if path.startswith(("/", "@")) else generate.home(domid) + path
 
 
 def path_of(step):
     """The absolute path that a request names (meaningless when it names none)."""
-    return absolute(step.payload.partition(b"\0")[0].decode("latin-1"))
+    return absolute(step.payload.partition(b"\0")[0].decode("latin-1"), step.domid)
 
 
 def parent_of(path):
@@ -63,8 +63,11 @@ def has_effect(nodes, step):
 class Transaction:
     """An open transaction: what it did, what it sees, and what others changed meanwhile."""
 
-    def __init__(self, connection, nodes):
+    def __init__(self, connection, nodes, domid=0):
         self.connection = connection
+        self.domid = domid
+        # Was its domain given another target meanwhile?
+        self.retargeted = False
         self.log = []
         # The nodes that there were at its start, and those that it sees of that now.
         self.base = frozenset(nodes)
@@ -147,3 +150,5 @@ class Case:
     ours: Seen
     # Has one of the two done the transaction again, at its end?
     replayed: bool = False
+    # The domain of each connection.
+    domids: tuple = ()

@@ -20,6 +20,7 @@ from machine import Machine
 
 SILENCE = 150  # no check takes that long without a word
 LIMIT = 900
+TAKE_OVER = "take-over"  # a second machine, and in the titles of its checks
 
 
 class Tally:
@@ -63,13 +64,14 @@ class Tally:
             self.say(f"unexpected on the serial line: {message}")
 
 
-def boot(ingredients, limit, silence, settings, daemon, control, broken=None, quiet=False):
-    """One run; returns its tally."""
-    tally = Tally(quiet)
+def boot(ingredients, limit, silence, settings, daemon, control, broken=None, quiet=False,
+         tally=None, beside=None):
+    """One run; returns its tally. beside: a daemon to which the one that runs can be updated."""
+    tally = tally or Tally(quiet)
     hypervisor = ingredients.hypervisor()
     kernel = ingredients.kernel()
-    dom0 = images.dom0(ingredients, daemon, control, settings, broken)
-    directory = images.OUT / "self-test" if quiet else images.OUT
+    dom0 = images.dom0(ingredients, daemon, control, settings, broken, beside)
+    directory = images.OUT / "self-test" if quiet else images.OUT / settings["boot"]
     directory.mkdir(exist_ok=True)
     machine = Machine(directory, hypervisor, kernel, dom0)
     wrong = machine.run(tally.take, silence, limit)
@@ -87,6 +89,16 @@ def boot(ingredients, limit, silence, settings, daemon, control, broken=None, qu
     if not quiet:
         print(f"logs: {directory / 'logs'}, console: {machine.console}")
     return tally
+
+
+def take_over(tally, ingredients, limit, settings, daemon, control):
+    """A machine whose daemon is the one of the Xen tools, to be replaced by ours."""
+    if not ingredients.program("xenstored"):
+        tally.count(TAKE_OVER, "skipped", "the Xen tools have no xenstored")
+        return
+    print("the xenstored of the Xen tools starts:", flush=True)
+    settings = {**settings, "xenstored": "debian", "boot": TAKE_OVER, "linux": False}
+    boot(ingredients, limit, SILENCE, settings, None, control, tally=tally, beside=daemon)
 
 
 def self_test(tally, ingredients, settings, daemon, control):
@@ -138,13 +150,17 @@ def main():
     lock = open(images.OUT / "lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # the files of a run have fixed names
     settings = {"xenstored": options.xenstored, "only": options.only, "long": options.long,
-                "linux": not options.no_linux, "misbehave": ""}
+                "linux": not options.no_linux, "misbehave": "", "boot": ""}
     ours = options.xenstored == "ours"
     daemon = pathlib.Path(options.daemon).resolve() if ours else None
     try:
         ingredients = images.Ingredients(os.environ.get("XEN_ELF"), os.environ.get("XEN_TOOLS"))
         control = pathlib.Path(options.control).resolve()
-        tally = boot(ingredients, options.limit, SILENCE, settings, daemon, control)
+        tally = Tally()
+        if TAKE_OVER not in options.only:
+            boot(ingredients, options.limit, SILENCE, settings, daemon, control, tally=tally)
+        if ours and (not options.only or TAKE_OVER in options.only):
+            take_over(tally, ingredients, options.limit, settings, daemon, control)
         if not options.only and not options.no_self_test:
             self_test(tally, ingredients, settings, daemon, control)
     except (images.Missing, FileNotFoundError) as what:

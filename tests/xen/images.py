@@ -246,8 +246,11 @@ def linux_guest(ingredients):
     return target
 
 
-def dom0(ingredients, daemon, control, settings, broken=None):
-    """dom0's file system. daemon is None for the xenstored of the Xen tools."""
+def dom0(ingredients, daemon, control, settings, broken=None, beside=None):
+    """dom0's file system. daemon is None for the xenstored of the Xen tools.
+
+    beside is a daemon of ours that is there as well, and not the one that is started.
+    """
     target = OUT / "dom0.cpio"
     with Archive(target) as archive:
         system = FileSystem(archive, ingredients)
@@ -260,11 +263,13 @@ def dom0(ingredients, daemon, control, settings, broken=None):
             archive.file(f"checks/{source.name}", source)
         archive.file("checks/xswire.py", TOP / "tests" / "lib" / "xswire.py")
         archive.data("checks/settings.json", json.dumps(settings).encode())
-        if daemon:
-            system.program("sbin/xenstored", daemon)
-            plugin = daemon.parent / "domstate-xenctrl.so"
+        for ours, where in (daemon, "sbin"), (beside, "ours"):
+            if not ours:
+                continue
+            system.program(f"{where}/xenstored", ours)
+            plugin = ours.parent / "domstate-xenctrl.so"
             if plugin.exists():
-                system.program("sbin/domstate-xenctrl.so", plugin)
+                system.program(f"{where}/domstate-xenctrl.so", plugin)
             system.program("bin/xenstore-control", control)
         for name in PROGRAMS:
             source = ingredients.program(name)

@@ -23,10 +23,12 @@ class Late(Exception):
     """The deadline of a check has passed."""
 
 
-def check(title, deadline=60, since=None, ours=False, long=False, linux=False):
-    """Registers a check. since: a version of Xen; ours: says something about our daemon only."""
+def check(title, deadline=60, since=None, ours=False, long=False, linux=False, boot=""):
+    """Registers a check. since: a version of Xen; ours: says something about our daemon only;
+    boot: it belongs to a machine of its own, which has this name."""
 
     def register(function):
+        function.boot = boot
         CHECKS.append((title, deadline, since, ours, long, linux, function))
         return function
 
@@ -64,7 +66,8 @@ def on_alarm(_number, _frame):
 def run_all(reporter, settings, version, host):
     signal.signal(signal.SIGALRM, on_alarm)
     for title, deadline, since, ours, long, linux, function in CHECKS:
-        if settings["only"] and settings["only"] not in title and not getattr(function, "start", 0):
+        always = getattr(function, "start", False)  # in every machine, whatever it is for
+        if not always and (settings["only"] not in title or settings["boot"] != function.boot):
             continue
         reason = reason_to_skip(settings, version, since, ours, long, linux)
         if not reason and host.gone():

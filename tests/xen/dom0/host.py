@@ -56,7 +56,8 @@ class SystemLog(threading.Thread):
     def run(self):
         while True:
             data = self.socket.recv(65536).decode("latin-1").rstrip("\0\n")
-            self.lines.append(re.sub(r"^<\d+>\w+ +\d+ [\d:]+ ", "", data))
+            text = re.sub(r"^<\d+>\w+ +\d+ [\d:]+ ", "", data)
+            self.lines.append(f"{time.monotonic():6.1f} {text}")
 
     def text(self):
         return "\n".join(self.lines)

@@ -13,6 +13,7 @@ import checks_guests  # noqa: F401
 import checks_reuse  # noqa: F401
 import checks_hostile  # noqa: F401
 import checks_linux  # noqa: F401
+import checks_update  # noqa: F401
 import checks_end  # noqa: F401
 from framework import Reporter, run_all
 from host import Host
