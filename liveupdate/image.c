@@ -20,7 +20,8 @@ static int settle(struct core *core)
 	return TAILQ_EMPTY(&core->deaths) ? 0 : ENOMEM;
 }
 
-static int save_header(struct core *core, struct stream_writer *writer)
+static int save_header(struct core *core, const struct image_process *process,
+		       struct stream_writer *writer)
 {
 	const struct state *state = &core->state;
 	const struct ratelimit *limit = &state->domains.ratelimit;
@@ -45,7 +46,13 @@ static int save_header(struct core *core, struct stream_writer *writer)
 		.refilled = limit->refilled,
 		.last_effect = limit->last_effect,
 	};
+	struct stream_log log = {.file = {"", 0}};
 	int error = stream_put_own(writer, STREAM_IMAGE, &image);
+
+	if (process->get_log)
+		process->get_log(process->data, &log);
+	if (!error && process->get_log)
+		error = stream_put_own(writer, STREAM_LOG, &log);
 
 	if (!error)
 		error = stream_put_own(writer, STREAM_COUNTERS, &counters);
@@ -91,7 +98,7 @@ int image_save(struct core *core, const struct image_process *process,
 	if (!error)
 		error = stream_put_global(writer, &global);
 	if (!error && own)
-		error = save_header(core, writer);
+		error = save_header(core, process, writer);
 	if (!error && own)
 		error = save_domain_quotas(core, writer);
 	if (!error)
@@ -164,6 +171,10 @@ static int restore_who(struct restore *restore, const struct stream_record *reco
 		return restore_domain_state(restore, &record->own.domain_state);
 	case STREAM_CREDIT:
 		return restore_credit(restore, &record->own.credit);
+	case STREAM_LOG:
+		if (restore->process->set_log)
+			restore->process->set_log(restore->process->data, &record->own.log);
+		return 0;
 	case STREAM_COUNTERS:
 		restore->counters = record->own.counters;
 		return 0;

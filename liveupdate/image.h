@@ -23,6 +23,9 @@ struct image_process {
 	/* The ring of @domid with its local @port (0 = none). Returns 0 or a negative errno. */
 	int (*adopt_ring)(void *data, unsigned int domid, uint32_t port,
 			  struct transport **transport);
+	/* Settings of the trace, which are made at run time; either may be NULL. */
+	void (*get_log)(void *data, struct stream_log *log);
+	void (*set_log)(void *data, const struct stream_log *log);
 };
 
 /* The request that asked for the update; its answer is part of the image. */

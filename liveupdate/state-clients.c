@@ -275,15 +275,35 @@ static struct cause *cause_of(struct restore *restore, const struct stream_event
 	return cause;
 }
 
+/*
+ * The list of what expires is in order of time, whoever it belongs to.
+ * @earlier: one whose place is before it, or NULL
+ */
+static void set_deadline(struct core *core, struct message *message, struct message *earlier,
+			 uint64_t deadline)
+{
+	struct message *other;
+
+	TAILQ_REMOVE(&core->expiring, message, expiry);
+	message->deadline = deadline;
+	other = earlier ? TAILQ_NEXT(earlier, expiry) : TAILQ_FIRST(&core->expiring);
+	while (other && other->deadline <= deadline)
+		other = TAILQ_NEXT(other, expiry);
+	if (other)
+		TAILQ_INSERT_BEFORE(other, message, expiry);
+	else
+		TAILQ_INSERT_TAIL(&core->expiring, message, expiry);
+}
+
 /* What an earlier process said about a queued message. */
 static void restore_event(struct restore *restore, struct message *message,
-			  const struct stream_event *event)
+			  struct message *earlier, const struct stream_event *event)
 {
 	struct core *core = restore->core;
 	struct domain *domain;
 
 	if (message->expires)
-		message->deadline = event->deadline;
+		set_deadline(core, message, earlier, event->deadline);
 	message->cause = cause_of(restore, event);
 	if (!message->cause)
 		return;
@@ -338,14 +358,17 @@ static int restore_output(struct restore *restore, struct client *client,
 int restore_events(struct restore *restore, const struct stream_events *events)
 {
 	struct client *client = image_client(restore, events->conn_id);
-	struct message *message;
+	struct message *message, *earlier = NULL;
 	uint32_t number = 0, next = 0;
 
 	if (!client)
 		return 0;
 	TAILQ_FOREACH(message, &client->output, link) {
-		if (next < events->events.count && events->events.data[next].message == number)
-			restore_event(restore, message, &events->events.data[next++]);
+		if (next < events->events.count && events->events.data[next].message == number) {
+			restore_event(restore, message, earlier, &events->events.data[next++]);
+			if (message->expires && (!earlier || message->deadline >= earlier->deadline))
+				earlier = message;
+		}
 		number++;
 	}
 	return 0;

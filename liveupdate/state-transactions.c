@@ -32,7 +32,13 @@ struct save {
 	struct stream_writer *writer; /* NULL: only count */
 	const struct transaction *tx;
 	uint32_t conn_id, count;
-	struct path ordered; /* the directory whose order is to be told */
+	/*
+	 * Directories whose order is to be told, each below the one before it: the path of the
+	 * innermost, and how much of it names each.
+	 */
+	struct path innermost;
+	size_t *order;
+	unsigned int orders, order_room;
 };
 
 static int put_difference(struct save *save, uint32_t operation, const char *path, size_t len,
@@ -64,22 +70,21 @@ static int put_order(struct save *save)
 {
 	struct stream_tx_difference out = {.conn_id = save->conn_id,
 					   .tx_id = save->tx->id,
-					   .operation = STREAM_ORDER,
-					   .path = {save->ordered.text, (uint32_t)save->ordered.len}};
+					   .operation = STREAM_ORDER};
 	const struct node *node;
 	uint32_t count, used = 0;
 	void *const *run;
 	uint8_t *names;
 	int error;
 
-	if (!save->ordered.len)
-		return 0;
-	node = tree_find(&save->tx->base, save->ordered.text, save->ordered.len);
+	save->innermost.len = save->order[--save->orders];
+	save->innermost.text[save->innermost.len] = 0;
 	save->count++;
-	if (!save->writer) {
-		save->ordered.len = 0;
+	if (!save->writer)
 		return 0;
-	}
+	out.path.data = save->innermost.text;
+	out.path.count = (uint32_t)save->innermost.len;
+	node = tree_find(&save->tx->base, out.path.data, out.path.count);
 	names = malloc(node_child_bytes(node) + 1);
 	if (!names)
 		return ENOMEM;
@@ -94,13 +99,37 @@ static int put_order(struct save *save)
 	out.value.count = used;
 	error = stream_put_own(save->writer, STREAM_TX_DIFFERENCE, &out);
 	free(names);
-	save->ordered.len = 0;
 	return error;
 }
 
-static bool is_below(const struct path *directory, const char *path, size_t len)
+/* Tell the order of those directories that @path, NULL at the end, is not in. */
+static int leave_directories(struct save *save, const char *path, size_t len)
 {
-	return path_covers(directory->text, directory->len, path, len);
+	int error = 0;
+
+	while (!error && save->orders &&
+	       !(path && path_covers(save->innermost.text, save->order[save->orders - 1], path, len)))
+		error = put_order(save);
+	return error;
+}
+
+static int enter_directory(struct save *save, const char *path, size_t len)
+{
+	if (save->orders && save->order[save->orders - 1] == len)
+		return 0;
+	if (save->orders == save->order_room) {
+		unsigned int room = save->order_room ? 2 * save->order_room : 16;
+		size_t *order = realloc(save->order, room * sizeof(*order));
+
+		if (!order)
+			return ENOMEM;
+		save->order = order;
+		save->order_room = room;
+	}
+	save->order[save->orders++] = len;
+	memcpy(save->innermost.text, path, len);
+	save->innermost.text[len] = 0;
+	return 0;
 }
 
 /* Does the live tree have this very node, so that its place is kept? */
@@ -115,27 +144,20 @@ static int put_set(void *data, const char *path, size_t len, struct node *node)
 {
 	struct save *save = data;
 	size_t parent = path_parent_len(path, len);
-	int error = 0;
+	int error = leave_directories(save, path, len);
 
-	if (save->ordered.len && !is_below(&save->ordered, path, len))
-		error = put_order(save);
 	if (!error)
 		error = put_difference(save, STREAM_SET, path, len, node);
-	if (!error && !save->ordered.len && parent && !in_live(save, path, len, node)) {
-		memcpy(save->ordered.text, path, parent);
-		save->ordered.text[parent] = 0;
-		save->ordered.len = parent;
-	}
+	if (!error && parent && !in_live(save, path, len, node))
+		error = enter_directory(save, path, parent);
 	return error;
 }
 
 static int put_removed(void *data, const char *path, size_t len)
 {
 	struct save *save = data;
-	int error = 0;
+	int error = leave_directories(save, path, len);
 
-	if (save->ordered.len && !is_below(&save->ordered, path, len))
-		error = put_order(save);
 	return error ? error : put_difference(save, STREAM_REMOVE, path, len, NULL);
 }
 
@@ -145,7 +167,10 @@ static int put_differences(struct save *save)
 {
 	int error = difference(&save->core->state.live, &save->tx->base, &put_ops, save);
 
-	return error ? error : put_order(save);
+	if (!error)
+		error = leave_directories(save, NULL, 0);
+	save->orders = 0;
+	return error;
 }
 
 static int put_touch(struct save *save, const struct touch *touch)
@@ -232,6 +257,7 @@ static int save_transaction(struct core *core, const struct transaction *tx,
 	TAILQ_FOREACH(change, &tx->changes, link)
 		if (!error)
 			error = put_change(&save, change);
+	free(save.order);
 	return error;
 }
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #include "client.h"
 #include "fail.h"
+#include "guest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +43,9 @@ struct client *client_new(const struct subject *subject)
 
 void client_free(struct client *client)
 {
-	if (client)
+	if (client && client->guest)
+		guest_free(client->guest);
+	else if (client)
 		close(client->fd);
 	free(client);
 }
@@ -74,13 +77,40 @@ uint32_t client_put(struct client *client, uint32_t type, uint32_t tx_id, const 
 	return client_put_path(client, type, tx_id, NULL, payload, len);
 }
 
-void client_flush(struct client *client)
+/* Receive from the ring; false when there is nothing. */
+static bool take_from_ring(struct client *client)
+{
+	size_t n = guest_get(client->guest, client->in + client->in_end,
+			     sizeof(client->in) - client->in_end);
+
+	client->in_end += n;
+	return n > 0;
+}
+
+/* A server that cannot get rid of its replies may take no requests: both go on together. */
+static void flush_to_ring(struct client *client)
 {
 	size_t sent = 0;
 
 	while (sent < client->out_len) {
-		ssize_t n =
-			send(client->fd, client->out + sent, client->out_len - sent, MSG_NOSIGNAL);
+		sent += guest_put(client->guest, client->out + sent, client->out_len - sent);
+		if (sent < client->out_len && !take_from_ring(client))
+			guest_event(client->guest, true);
+	}
+	client->out_len = 0;
+}
+
+void client_flush(struct client *client)
+{
+	size_t sent = 0;
+
+	if (client->guest) {
+		flush_to_ring(client);
+		return;
+	}
+	while (sent < client->out_len) {
+		ssize_t n = send(client->fd, client->out + sent, client->out_len - sent,
+				 MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -89,6 +119,17 @@ void client_flush(struct client *client)
 		sent += (size_t)n;
 	}
 	client->out_len = 0;
+}
+
+static bool fill_from_ring(struct client *client, bool wait)
+{
+	guest_event(client->guest, false);
+	while (!take_from_ring(client)) {
+		if (!wait)
+			return false;
+		guest_event(client->guest, true);
+	}
+	return true;
 }
 
 bool client_fill(struct client *client, bool wait)
@@ -101,6 +142,8 @@ bool client_fill(struct client *client, bool wait)
 		client->in_end -= client->in_start;
 		client->in_start = 0;
 	}
+	if (client->guest)
+		return fill_from_ring(client, wait);
 	do
 		n = recv(client->fd, client->in + client->in_end,
 			 sizeof(client->in) - client->in_end, wait ? 0 : MSG_DONTWAIT);

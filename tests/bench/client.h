@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A client: one connection, its requests and what came back.
+ * A client: one connection, by socket or as a guest, its requests and what came back.
  *
  * Requests are queued with client_put() and leave in one system call with client_flush(), so
  * that a scenario decides how many are in flight.  Every reply is compared with what it must
@@ -20,9 +20,12 @@
 
 #define CLIENT_BUFFER 32768u
 
+struct guest;
+
 struct client {
 	const struct subject *subject;
-	int fd;
+	struct guest *guest; /* NULL: a socket */
+	int fd;		     /* the socket, or what tells of a guest's events */
 	uint32_t last_id;
 	uint64_t events;
 	const char *only_event; /* if set, the payload that every event must have */
@@ -59,7 +62,7 @@ uint32_t client_put_path(struct client *client, uint32_t type, uint32_t tx_id, c
 /* Send all that is queued. */
 void client_flush(struct client *client);
 
-/* One recv(); with wait = false it may find nothing and returns false. */
+/* Receive once; with wait = false it may find nothing and returns false. */
 bool client_fill(struct client *client, bool wait);
 
 /* The next complete reply of what has been received; counts and skips events. */

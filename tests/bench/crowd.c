@@ -5,15 +5,17 @@
 #define _GNU_SOURCE 1
 #include "crowd.h"
 #include "fail.h"
+#include "guest.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define READY 64
 
-struct crowd *crowd_new(const struct subject *subject, size_t count)
+static struct crowd *crowd_of(size_t count)
 {
 	struct crowd *crowd = malloc(sizeof(*crowd));
 
@@ -24,14 +26,43 @@ struct crowd *crowd_new(const struct subject *subject, size_t count)
 	crowd->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!crowd->members || crowd->epoll < 0)
 		fail("out of memory or descriptors");
-	for (size_t i = 0; i < count; i++) {
-		struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
-
-		crowd->members[i] = client_new(subject);
-		if (epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, crowd->members[i]->fd, &event) < 0)
-			fail("epoll: %s", strerror(errno));
-	}
 	return crowd;
+}
+
+static void add(struct crowd *crowd, size_t i, struct client *client)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
+
+	crowd->members[i] = client;
+	if (epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, client->fd, &event) < 0)
+		fail("epoll: %s", strerror(errno));
+}
+
+struct crowd *crowd_new(const struct subject *subject, size_t count)
+{
+	struct crowd *crowd = crowd_of(count);
+
+	for (size_t i = 0; i < count; i++)
+		add(crowd, i, client_new(subject));
+	return crowd;
+}
+
+struct crowd *crowd_guests(const struct machine *machine, unsigned int first, size_t count)
+{
+	struct crowd *crowd = crowd_of(count);
+
+	for (size_t i = 0; i < count; i++)
+		add(crowd, i, guest_client(machine, first + (unsigned int)i));
+	return crowd;
+}
+
+void crowd_free(struct crowd *crowd)
+{
+	for (size_t i = 0; i < crowd->count; i++)
+		client_free(crowd->members[i]);
+	close(crowd->epoll);
+	free(crowd->members);
+	free(crowd);
 }
 
 /* The members that have something to read. */

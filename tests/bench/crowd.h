@@ -27,6 +27,13 @@ typedef bool crowd_step(void *context, size_t member, struct client *client,
 /* Connect count clients. */
 struct crowd *crowd_new(const struct subject *subject, size_t count);
 
+/* The guests of domains first, first + 1... of a machine. */
+struct machine;
+struct crowd *crowd_guests(const struct machine *machine, unsigned int first, size_t count);
+
+/* End all connections. */
+void crowd_free(struct crowd *crowd);
+
 /* Run all members until each of them has stopped. */
 void crowd_run(struct crowd *crowd, crowd_step *step, void *context);
 

@@ -58,7 +58,7 @@ def _execute(run, names, quick):
             for variant in run.variants:
                 scale = variant.scale_for(name, quick)
                 try:
-                    server = instances.start(name)
+                    server = instances.start(name, run.hosted, variant.options)
                 except RuntimeError as error:
                     return [], f"start: {name}: {error}"
                 subjects.append(f"{name},{variant.name},{scale},{server.pid},{server.socket}")

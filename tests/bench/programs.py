@@ -18,10 +18,14 @@ from tests.peers import peer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 XSBENCH = ROOT / "build" / "tests" / "bench" / "xsbench"
+SIMXEN = ROOT / "build" / "simxen"
 
 OURS, FLOOR = "ours", "floor"
 PEERS = ("debian-c", "debian-ocaml")
 ALL = (OURS, FLOOR) + PEERS
+
+# Limits of oxenstored are not what is measured.
+NO_QUOTA = "quota-activate = false\n"
 
 DESCRIPTORS = 65536
 DEADLINE = 20.0
@@ -105,6 +109,74 @@ class Floor:
         return ""
 
 
+class Hosted:
+    """A daemon on a simulated host of its own: DIR/host, and DIR/run for the daemon.
+
+    The host belongs to the load generator: it runs on that CPU and is not measured.
+    """
+
+    def __init__(self, name, directory, options=()):
+        run = directory / "run"
+        run.mkdir(parents=True)
+        self.socket = run / "socket"
+        self._log = run / "output"
+        self._environment = {key: value for key, value in os.environ.items()
+                             if not key.startswith("XENSTORED_") and key != "NOTIFY_SOCKET"}
+        self._environment["SIMXEN_DIR"] = str(directory / "host")
+        subprocess.run([str(SIMXEN), "start"], env=self._environment, check=True,
+                       stdin=subprocess.DEVNULL, timeout=DEADLINE, preexec_fn=_on_load_cpu)
+        command = [str(SIMXEN), "exec", "--rundir", str(run), "--", peer.binary(name)]
+        if name == "debian-ocaml":
+            config = run / "oxenstored.conf"
+            config.write_text(peer.OXENSTORED_CONFIG + NO_QUOTA)
+            command += ["--no-fork", "--config-file", str(config)]
+        else:
+            command += ["-N"]
+        environment = dict(self._environment)
+        if name == OURS:
+            command += ["--rundir", str(run), *(options or ("--domstate", "hypercall"))]
+        else:
+            environment["LD_LIBRARY_PATH"] = peer.extracted()["PEER_LIBS"]
+        with open(self._log, "wb") as output:
+            self.process = subprocess.Popen(command, env=environment, cwd=run, stdout=output,
+                                            stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self.pid = self.process.pid
+        deadline = time.monotonic() + DEADLINE
+        while not self._serves():
+            if not self.alive() or time.monotonic() > deadline:
+                log = self.log()
+                self.stop()
+                raise RuntimeError(f"{name} does not serve on a simulated host:\n{log}")
+            time.sleep(0.01)
+
+    def _serves(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.socket))
+                return True
+            except OSError:
+                return False
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+    def stop(self):
+        if self.alive():
+            self.process.kill()
+        self.process.wait()
+        subprocess.run([str(SIMXEN), "stop"], env=self._environment, check=False,
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE)
+
+
+def _on_load_cpu():
+    load_cpu = cpus()[0]
+    if load_cpu is not None:
+        os.sched_setaffinity(0, {load_cpu})
+
+
 class Instances:
     """The running servers of one run; a context manager that ends them all."""
 
@@ -113,10 +185,15 @@ class Instances:
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="xsbench-", dir="/tmp"))
         self._running = []
 
-    def start(self, name):
-        """Start one more instance of the program."""
+    def start(self, name, hosted=False, options=()):
+        """Start one more instance of the program, on a simulated host or without one."""
         rundir = self._directory / f"{name}-{len(self._running)}"
-        instance = Floor(rundir) if name == FLOOR else peer.start(name, rundir)
+        if name == FLOOR:
+            instance = Floor(rundir)
+        elif hosted:
+            instance = Hosted(name, rundir, options)
+        else:
+            instance = peer.start(name, rundir)
         self._running.append(instance)
         server_cpu = cpus()[1]
         if server_cpu is not None:

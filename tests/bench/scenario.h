@@ -42,5 +42,7 @@ extern const struct scenario beside_scenarios[];
 extern const struct scenario removal_scenarios[];
 extern const struct scenario transaction_scenarios[];
 extern const struct scenario vm_scenarios[];
+extern const struct scenario ring_scenarios[];
+extern const struct scenario scale_scenarios[];
 
 #endif

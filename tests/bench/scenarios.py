@@ -24,6 +24,7 @@ class Variant:
     scale: int = 0
     quick: int = 0
     smaller: dict = dataclasses.field(default_factory=dict)
+    options: tuple = ()  # of our daemon
 
     def scale_for(self, program, quick):
         scale = self.smaller.get(program, self.scale)
@@ -42,6 +43,7 @@ class Run:
     operations: int = 300
     limit_ms: int = 60
     repeats: int = 1
+    hosted: bool = False  # each server on a simulated host of its own, with guests
     awake: bool = True  # keep the CPUs from sleeping: for wall-clock time, not for CPU time
 
     def reduced(self):
@@ -81,6 +83,7 @@ class Check:
 
 ONE = (Variant("one"),)
 C, OCAML = PEERS
+GUESTS_MAX = 0x7FF0 - 1  # all domids but domain 0's
 
 # Many short blocks rather than few long ones where a rate is measured: a time slice that goes to
 # somebody else's job then spoils some blocks, which the median ignores, and not a part of each.
@@ -181,6 +184,46 @@ RUNS = (
         (Variant("one", 100000, 1000),),
         programs=PEERS,
         blocks=1,
+        awake=False,
+    ),
+    Run(
+        "ring-write",
+        "ring-write",
+        (Variant("few", 10, 10), Variant("many", GUESTS_MAX, 100)),
+        programs=(OURS,),
+        hosted=True,
+        blocks=60,
+    ),
+    Run(
+        "ring-read",
+        "ring-read",
+        (Variant("one", 1000, 50),),
+        programs=STORES,
+        hosted=True,
+        operations=4096,
+        limit_ms=200,
+        awake=False,
+    ),
+    Run(
+        "ring-flood",
+        "ring-flood",
+        (Variant("one", 1000, 50),),
+        programs=(OURS,),
+        hosted=True,
+        blocks=60,
+    ),
+    Run(
+        "ring-death",
+        "ring-death",
+        (
+            Variant("few", 10, 10),
+            Variant("many", GUESTS_MAX, 100),
+            Variant("listing", GUESTS_MAX, 100, options=("--domstate", "xenctrl")),
+        ),
+        programs=(OURS,),
+        hosted=True,
+        operations=5,
+        limit_ms=500,
         awake=False,
     ),
 )
@@ -306,4 +349,57 @@ CHECKS = (
         variants=("last", "first"),
     ),
     Check("memory for a node", "memory", "bytes", "B", "value", "<= 200 B", 200),
+    Check(
+        "a guest's WRITE, 32,751 guests : 10",
+        "ring-write",
+        "us",
+        "us",
+        "variants",
+        "<= 1.5",
+        1.5,
+        variants=("many", "few"),
+    ),
+    Check(
+        "the same, CPU",
+        "ring-write",
+        "cpu_us",
+        "us",
+        "variants",
+        "<= 1.5",
+        1.5,
+        variants=("many", "few"),
+    ),
+    Check(
+        "1,000 guests, READ, CPU", "ring-read", "cpu_us", "us", "peer", "<= 0.6 best peer", 0.6
+    ),
+    Check(
+        "READ of 990 guests beside 10 that flood : alone",
+        "ring-flood",
+        "us",
+        "us",
+        "variants",
+        "<= 3",
+        3,
+        variants=("beside", "alone"),
+    ),
+    Check(
+        "a death, 32,751 guests : 10, CPU",
+        "ring-death",
+        "cpu_us",
+        "us",
+        "variants",
+        "<= 1.5",
+        1.5,
+        variants=("many", "few"),
+    ),
+    Check(
+        "a death, hypercall : xenctrl, 32,751 guests, CPU",
+        "ring-death",
+        "cpu_us",
+        "us",
+        "variants",
+        "<= 1/10",
+        1 / 10,
+        variants=("many", "listing"),
+    ),
 )

@@ -88,16 +88,32 @@ uint64_t subject_settle(const struct subject *subject)
 	return after;
 }
 
-size_t subject_rss(const struct subject *subject)
+static void read_pages(const struct subject *subject, unsigned long *resident,
+		       unsigned long *shared)
 {
 	char path[64];
-	unsigned long total, resident;
+	unsigned long total;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)subject->pid);
 	file = fopen(path, "r");
-	if (!file || fscanf(file, "%lu %lu", &total, &resident) != 2)
+	if (!file || fscanf(file, "%lu %lu %lu", &total, resident, shared) != 3)
 		fail("%s: cannot read %s", subject->name, path);
 	fclose(file);
+}
+
+size_t subject_rss(const struct subject *subject)
+{
+	unsigned long resident, shared;
+
+	read_pages(subject, &resident, &shared);
 	return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t subject_private(const struct subject *subject)
+{
+	unsigned long resident, shared;
+
+	read_pages(subject, &resident, &shared);
+	return (size_t)(resident - shared) * (size_t)sysconf(_SC_PAGESIZE);
 }

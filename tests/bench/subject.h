@@ -40,7 +40,9 @@ bool subject_exact(const struct subject *subject);
 /* Wait until the server has nothing more to do; returns its CPU time then, always exact. */
 uint64_t subject_settle(const struct subject *subject);
 
-/* Resident memory of the server in bytes. */
+/* Resident memory of the server in bytes, and what of it is not shared with anybody: the pages of
+ * guests are not the server's. */
 size_t subject_rss(const struct subject *subject);
+size_t subject_private(const struct subject *subject);
 
 #endif

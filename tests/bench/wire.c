@@ -21,6 +21,10 @@ const char *wire_name(uint32_t type)
 	switch (type) {
 	case XS_CONTROL:
 		return "CONTROL";
+	case XS_DIRECTORY:
+		return "DIRECTORY";
+	case XS_INTRODUCE:
+		return "INTRODUCE";
 	case XS_READ:
 		return "READ";
 	case XS_WATCH:

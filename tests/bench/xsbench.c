@@ -40,6 +40,7 @@ static const struct scenario *find(const char *name)
 	static const struct scenario *const tables[] = {
 		roundtrip_scenarios, size_scenarios,	throughput_scenarios,  fanout_scenarios,
 		beside_scenarios,    removal_scenarios, transaction_scenarios, vm_scenarios,
+		scale_scenarios,     ring_scenarios,
 	};
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)

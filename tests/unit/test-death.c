@@ -356,6 +356,35 @@ static void test_orphans_are_kept(void **state)
 	harness_free(h);
 }
 
+/* After a thousand creations the first death comes with a thousand changes, in slices. */
+static void test_many_changes_are_looked_at_in_slices(void **state)
+{
+	struct harness *h = *state;
+	unsigned int turns = 0, told = 0;
+
+	harness_guest(h, 1000);
+	harness_guest(h, 2000);
+	watch(h->dom0, "@releaseDomain", "t");
+	for (unsigned int domid = 1; domid < 1000; domid++)
+		harness_create(h, domid);
+	harness_destroy_silently(h, 1000);
+	harness_shutdown(h, 2000);
+	harness_create(h, 1001);
+	for (unsigned int domid = 3000; domid < 3200; domid++)
+		harness_create(h, domid);
+	harness_destroy_silently(h, 2000);
+	core_domains_changed(h->core);
+	while (!core_turn(h->core))
+		turns++;
+	assert_true(turns >= 2);
+	while (strcmp(peer_event(h->dom0), "@releaseDomain t") == 0)
+		told++;
+	/* Two deaths and a shutdown. */
+	assert_int_equal(told, 3);
+	is_introduced(h, "1000", "F");
+	is_introduced(h, "2000", "F");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +404,7 @@ int main(void)
 		world_test(test_death_while_a_transaction_depends_on_its_nodes),
 		world_test(test_death_of_one_that_a_transaction_makes_an_owner),
 		world_test(test_death_of_a_target_while_its_nodes_are_being_changed),
+		world_test(test_many_changes_are_looked_at_in_slices),
 		cmocka_unit_test(test_orphans_are_kept),
 	};
 

@@ -255,7 +255,8 @@ static void background(struct core *core)
 	bool had = core_has_releases(core);
 
 	core->starved = false;
-
+	if (core->changes_left)
+		core_domains_changed(core);
 	core_bury_some(core, BACKGROUND_WORK);
 	core->starved |= release_some(&core->state, BACKGROUND_WORK) != 0;
 	if (had && !core_has_releases(core))
@@ -276,7 +277,7 @@ int core_turn(struct core *core)
 	wake_waiting(core);
 	run_clients(core);
 	background(core);
-	if (!TAILQ_EMPTY(&core->runnable) || core->recheck)
+	if (!TAILQ_EMPTY(&core->runnable) || core->recheck || core->changes_left)
 		return 0;
 	if (!core->starved && (core_has_releases(core) || store_has_dead(&core->state.store)))
 		return 0;

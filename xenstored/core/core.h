@@ -66,6 +66,7 @@ struct core {
 	uint64_t wake_at;  /* when to look at the waiting clients again; 0 = no fixed time */
 	bool recheck;	   /* something happened that may let waiting clients go on */
 	bool starved;      /* put-off work could not go on for lack of memory */
+	bool changes_left; /* of domains, to be asked for in the next turn */
 	bool owed;	   /* some domain's shutdown could not be told for lack of memory */
 	bool owed_bare;	   /* of these, the bare @releaseDomain */
 	char *input;	   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
@@ -99,7 +100,7 @@ struct client *core_accept(struct core *core, struct transport *transport);
 void core_ready(struct core *core, struct client *client, bool readable, bool writable,
 		bool ending);
 
-/** Something changed with the domains: ask the back-end and act. */
+/** Something changed with the domains: ask the back-end and act, in slices if it is much. */
 void core_domains_changed(struct core *core);
 
 /** Ask the back-end about every domain that is known, after a time of not listening. */

@@ -9,6 +9,10 @@
 #include "client/event.h"
 #include "verbs/request.h"
 
+/* Changes of domains that are looked at in a turn, and how many of them a death counts for. */
+#define CHANGES_A_TURN	64
+#define CHANGES_A_DEATH 16
+
 static bool same_life(const struct domain *domain, const struct domain_state *state)
 {
 	return !domain->unique_id || !state->unique_id || domain->unique_id == state->unique_id;
@@ -339,14 +343,17 @@ static void tell_bare(struct core *core)
 	event_batch_discard(&events);
 }
 
-/* Act on the state of one domain. Sets @bare when a bare @releaseDomain is due. */
-static void evaluate(struct core *core, const struct domain_state *state, bool *bare)
+/*
+ * Act on the state of one domain. Sets @bare when a bare @releaseDomain is due. Returns true when
+ * the domain is to be buried.
+ */
+static bool evaluate(struct core *core, const struct domain_state *state, bool *bare)
 {
 	struct domain *domain = domain_find(&core->state.domains, state->domid);
 	bool gone;
 
 	if (!domain || domain->dying || domain_is_special(&core->state.domains, domain))
-		return;
+		return false;
 	gone = !(state->state & DOMSTATE_EXIST) || !same_life(domain, state);
 	if (!gone && !domain->unique_id)
 		domain->unique_id = state->unique_id;
@@ -354,22 +361,31 @@ static void evaluate(struct core *core, const struct domain_state *state, bool *
 		if (domain->introduced && (state->state & DOMSTATE_SHUTDOWN) &&
 		    !domain->shutdown_reported && tell_shutdown(core, domain))
 			*bare = true;
-		return;
+		return false;
 	}
 	if (!gone && !domain->introduced)
-		return;
+		return false;
 	if (domain->introduced)
 		*bare = false; /* its own end is told with a bare event as well */
 	core_forget_domain(core, domain);
+	return true;
 }
 
 void core_domains_changed(struct core *core)
 {
+	int left = CHANGES_A_TURN;
 	struct domain_state state;
 	bool bare = false;
 
-	while (!domstate_changed(core->world->domstate, &state))
-		evaluate(core, &state, &bare);
+	/* Every domain that was created since the last time is among them, and may be thousands. */
+	core->changes_left = true;
+	while (left > 0) {
+		if (domstate_changed(core->world->domstate, &state)) {
+			core->changes_left = false;
+			break;
+		}
+		left -= evaluate(core, &state, &bare) ? CHANGES_A_DEATH : 1;
+	}
 	if (bare)
 		tell_bare(core);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,8 +21,10 @@ extern char **environ;
 #define VARIABLE "XENSTORED_INHERITANCE"
 
 /* How long a new program may take to serve, and a guard to stand by. */
-#define SERVE_SECONDS 60
-#define READY_MS      10000
+#define SERVE_VARIABLE "XENSTORED_UPDATE_SECONDS"
+#define SERVE_SECONDS  60
+#define SERVE_MAX      3600
+#define READY_MS       10000
 
 void inheritance_read(struct inheritance *inheritance)
 {
@@ -31,9 +34,9 @@ void inheritance_read(struct inheritance *inheritance)
 
 	memset(inheritance, 0, sizeof(*inheritance));
 	inheritance->image_fd = inheritance->status_fd = inheritance->ready_fd = -1;
-	if (text && sscanf(text, "%15[a-z] image=%d status=%d ready=%d pid=%d", role,
+	if (text && sscanf(text, "%15[a-z] image=%d status=%d ready=%d pid=%d virq=%u", role,
 			   &inheritance->image_fd, &inheritance->status_fd, &inheritance->ready_fd,
-			   &pid) == 5) {
+			   &pid, &inheritance->virq_port) == 6) {
 		inheritance->update = !strcmp(role, "update");
 		inheritance->guard = !strcmp(role, "guard");
 		inheritance->check = !strcmp(role, "check");
@@ -42,18 +45,19 @@ void inheritance_read(struct inheritance *inheritance)
 	unsetenv(VARIABLE);
 }
 
-static int export_role(const char *role, int image_fd, int status_fd, int ready_fd, pid_t pid)
+static int export_role(const char *role, int image_fd, int status_fd, int ready_fd, pid_t pid,
+		       unsigned int virq_port)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "%s image=%d status=%d ready=%d pid=%d", role, image_fd,
-		 status_fd, ready_fd, (int)pid);
+	snprintf(text, sizeof(text), "%s image=%d status=%d ready=%d pid=%d virq=%u", role, image_fd,
+		 status_fd, ready_fd, (int)pid, virq_port);
 	return setenv(VARIABLE, text, 1) ? -errno : 0;
 }
 
-int guard_export(int image_fd, int status_fd)
+int guard_export(int image_fd, int status_fd, unsigned int virq_port)
 {
-	return export_role("update", image_fd, status_fd, -1, 0);
+	return export_role("update", image_fd, status_fd, -1, 0, virq_port);
 }
 
 void guard_unexport(void)
@@ -72,7 +76,7 @@ static int wait_ready(int fd)
 	return poller.revents && read(fd, &byte, 1) == 1 ? 0 : -ECHILD;
 }
 
-int guard_start(char **argv, int image_fd, int *status_fd)
+int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_fd)
 {
 	int status[2], ready[2], error;
 	posix_spawn_file_actions_t actions;
@@ -89,7 +93,7 @@ int guard_start(char **argv, int image_fd, int *status_fd)
 	/* The guard gets the reading end of one and the writing end of the other. */
 	fcntl(status[0], F_SETFD, 0);
 	fcntl(ready[1], F_SETFD, 0);
-	error = export_role("guard", image_fd, status[0], ready[1], getpid());
+	error = export_role("guard", image_fd, status[0], ready[1], getpid(), virq_port);
 	posix_spawn_file_actions_init(&actions);
 	if (!error)
 		error = -posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ);
@@ -120,7 +124,7 @@ pid_t checker_start(const char *file, int image_fd)
 	char *argv[] = {(char *)(uintptr_t)file, (char *)(uintptr_t) "check-image", NULL};
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
-	int error = export_role("check", image_fd, -1, -1, getpid());
+	int error = export_role("check", image_fd, -1, -1, getpid(), 0);
 
 	posix_spawn_file_actions_init(&actions);
 	if (!error)
@@ -151,33 +155,50 @@ void guard_cancel(int status_fd)
 	say(status_fd, 'C');
 }
 
-/* The process must be gone before its clients are served by another. */
-static void end_process(pid_t pid)
+/*
+ * The process must be gone before its clients are served by another. Its number may be in use for
+ * longer, until its parent has asked for its status.
+ */
+static void end_process(int pidfd)
 {
-	struct timespec pause = {.tv_nsec = 1000000};
+	struct pollfd poller = {.fd = pidfd, .events = POLLIN};
 
-	kill(pid, SIGKILL);
-	for (int i = 0; i < 10000 && !kill(pid, 0); i++)
-		nanosleep(&pause, NULL);
+	if (pidfd < 0)
+		return;
+	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	while (poll(&poller, 1, -1) < 0 && errno == EINTR)
+		;
+	close(pidfd);
+}
+
+static int serve_ms(void)
+{
+	const char *text = getenv(SERVE_VARIABLE);
+	long seconds = text ? strtol(text, NULL, 10) : 0;
+
+	return 1000 * (int)(seconds > 0 && seconds <= SERVE_MAX ? seconds : SERVE_SECONDS);
 }
 
 void guard_wait(struct inheritance *inheritance)
 {
 	struct pollfd poller = {.fd = inheritance->status_fd, .events = POLLIN};
 	char what = 0;
-	int count;
+	int count, pidfd = pidfd_open(inheritance->pid, 0);
 
+	/* Without means to end the new program there is nothing to stand by for. */
+	if (pidfd < 0)
+		_exit(1);
 	say(inheritance->ready_fd, 'R');
 	inheritance->ready_fd = -1;
 	do {
-		count = poll(&poller, 1, SERVE_SECONDS * 1000);
+		count = poll(&poller, 1, serve_ms());
 	} while (count < 0 && errno == EINTR);
 	if (count > 0 && read(inheritance->status_fd, &what, 1) == 1)
 		_exit(0);
 	snprintf(inheritance->failure, sizeof(inheritance->failure),
 		 count ? "The new program ended before it served; the old one goes on."
 		       : "The new program did not serve in time; the old one goes on.");
-	end_process(inheritance->pid);
+	end_process(pidfd);
 	close(inheritance->status_fd);
 	inheritance->status_fd = -1;
 	inheritance->guard = false;

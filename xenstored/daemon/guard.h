@@ -8,7 +8,8 @@
  *                                                        dies, or is silent: the guard kills
  *                                                        it and becomes the daemon
  *
- * So an update can be refused, but cannot lose a host.
+ * So an update can be refused, but cannot lose a host. How many seconds the new one
+ * may take can be set by the environment variable XENSTORED_UPDATE_SECONDS.
  */
 #ifndef XENSTORED_DAEMON_GUARD_H
 #define XENSTORED_DAEMON_GUARD_H
@@ -25,6 +26,7 @@ struct inheritance {
 	int status_fd; /* update: where to say "serving"; guard: where to hear it */
 	int ready_fd;  /* guard: where to say that it stands by */
 	pid_t pid;     /* guard: whom it guards */
+	unsigned int virq_port; /* bound for VIRQ_DOM_EXC already, 0 = none */
 	char failure[200]; /* guard that took over: why */
 };
 
@@ -34,11 +36,12 @@ void inheritance_read(struct inheritance *inheritance);
 /**
  * Start a guard of this process.
  * @argv: of this process; the guard gets the same, so that it can become the daemon
+ * @virq_port: see struct inheritance
  * @status_fd: set to the descriptor on which "serving" or "cancelled" is to be said; it crosses
  *             the exec
  * Returns 0 when the guard stands by, or a negative errno.
  */
-int guard_start(char **argv, int image_fd, int *status_fd);
+int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_fd);
 
 /**
  * Start the program @file to try the image. Returns its pid or a negative errno.
@@ -53,7 +56,7 @@ void guard_serving(int status_fd);
 void guard_cancel(int status_fd);
 
 /** The environment variable for the new program. */
-int guard_export(int image_fd, int status_fd);
+int guard_export(int image_fd, int status_fd, unsigned int virq_port);
 void guard_unexport(void);
 
 #endif

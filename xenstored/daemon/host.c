@@ -20,7 +20,8 @@ static void domains_changed(struct evtchn_listener *listener)
 	core_domains_changed(host->core);
 }
 
-static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd)
+static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd,
+		       uint32_t virq_port)
 {
 	int result = evtchn_open(&host->evtchn, evtchn_fd);
 
@@ -30,6 +31,9 @@ static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd)
 	if (result)
 		fatal_errno(-result, "grant device");
 	host->virq.fired = domains_changed;
+	/* Kept bound, it has missed nothing; nor would another binding be possible. */
+	if (virq_port && !evtchn_adopt_port(&host->evtchn, virq_port, &host->virq))
+		host->virq_port = virq_port;
 	host_bind_virq(host);
 	if (!host->virq_port)
 		fatal("VIRQ_DOM_EXC could not be bound");
@@ -57,7 +61,7 @@ void host_bind_virq(struct host *host)
 }
 
 void host_open(struct host *host, const struct options *options, int evtchn_fd,
-	       struct core_config *config)
+	       uint32_t virq_port, struct core_config *config)
 {
 	const char *name = options_domstate_name(options->domstate);
 	char why[512] = "";
@@ -82,7 +86,7 @@ void host_open(struct host *host, const struct options *options, int evtchn_fd,
 	if (!host->domstate->ops->exact)
 		log_message(LOG_NOTICE,
 			    "domain state: a domid that is reused at once may go unnoticed");
-	open_rings(host, config->own_domid, evtchn_fd);
+	open_rings(host, config->own_domid, evtchn_fd, virq_port);
 }
 
 void host_fill_world(struct host *host, struct world *world)

@@ -26,9 +26,10 @@ struct host {
  * Open what there is, and say in the log what it is. Fills the domain ids of @config, as far as
  * the options leave them open. A failure is fatal for the process.
  * @evtchn_fd: the event channel device of an earlier process image, -1 = none
+ * @virq_port: its port for VIRQ_DOM_EXC, 0 = to be bound
  */
 void host_open(struct host *host, const struct options *options, int evtchn_fd,
-	       struct core_config *config);
+	       uint32_t virq_port, struct core_config *config);
 
 /** Before another program takes over: it binds the virq itself. And if it does not come to that. */
 void host_release_virq(struct host *host);

@@ -156,7 +156,7 @@ static void make_core(struct daemon *daemon, char **argv)
 	struct core_config config;
 
 	core_config_defaults(&config);
-	host_open(&daemon->host, options, evtchn_fd, &config);
+	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port, &config);
 	config.keep_orphans = options->keep_orphans;
 	config.event_timeout_ms = options->watch_event_timeout * 1000;
 	config.generation = first_generation();
@@ -179,7 +179,8 @@ static void make_core(struct daemon *daemon, char **argv)
 	if (!daemon->core)
 		fatal("out of memory");
 	update_init(&daemon->update, daemon->core, &daemon->host, &daemon->listener,
-		    &daemon->sockets, &daemon->signals, argv, options->rundir);
+		    &daemon->sockets, &daemon->signals, &daemon->administration.trace, argv,
+		    options->rundir);
 	administration_attach(&daemon->administration, daemon->core, &daemon->update);
 }
 

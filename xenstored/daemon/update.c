@@ -21,6 +21,9 @@
 /* How long a new program may take to try an image. */
 #define CHECK_MS 60000u
 
+/* How soon a guard that ends is looked at again. */
+#define REAP_MS 20
+
 static struct client *adopt_socket(void *data, int fd)
 {
 	struct update *update = data;
@@ -37,9 +40,42 @@ static int adopt_ring(void *data, unsigned int domid, uint32_t port, struct tran
 	return xen_rings_adopt(&update->host->rings, domid, port, transport);
 }
 
+static void get_log(void *data, struct stream_log *log)
+{
+	const struct update *update = data;
+	const char *name = update->trace->name ? update->trace->name : "";
+
+	log->flags = update->trace->fd >= 0 ? STREAM_LOG_ON : 0;
+	log->switches = update->trace->switches;
+	log->file = (struct stream_text){name, (uint32_t)strlen(name)};
+}
+
+static void set_log(void *data, const struct stream_log *log)
+{
+	struct update *update = data;
+	struct trace *trace = update->trace;
+	bool same = trace->name && !strcmp(trace->name, log->file.data);
+
+	/* A command line that names another file means it. */
+	if (trace->name && !same)
+		return;
+	for (enum trace_class i = 0; i < TRACE_CLASSES; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%c%s", log->switches & (1u << i) ? '+' : '-',
+			 trace_class_name(i));
+		trace_switch(trace, text);
+	}
+	if (!(log->flags & STREAM_LOG_ON))
+		trace_close(trace);
+	else if ((!same || trace->fd < 0) && trace_open(trace, log->file.data))
+		log_message(LOG_WARNING, "Could not open trace file %s: %s", log->file.data,
+			    strerror(errno));
+}
+
 void update_init(struct update *update, struct core *core, struct host *host,
 		 struct listener *listener, struct sockets *sockets, struct signals *signals,
-		 char **argv, const char *rundir)
+		 struct trace *trace, char **argv, const char *rundir)
 {
 	memset(update, 0, sizeof(*update));
 	update->core = core;
@@ -47,11 +83,14 @@ void update_init(struct update *update, struct core *core, struct host *host,
 	update->listener = listener;
 	update->sockets = sockets;
 	update->signals = signals;
+	update->trace = trace;
 	update->argv = argv;
 	update->rundir = rundir;
 	update->process.data = update;
 	update->process.adopt_socket = adopt_socket;
 	update->process.adopt_ring = adopt_ring;
+	update->process.get_log = get_log;
+	update->process.set_log = set_log;
 }
 
 static void end_session(struct update *update)
@@ -239,7 +278,7 @@ static void let_cross(struct update *update, bool cross)
 
 		client->transport->ops->describe(client->transport, &place);
 		if (place.fd >= 0)
-			fcntl(place.fd, F_SETFD, flags);
+			fcntl(place.fd, F_SETFD, client->image_id ? flags : FD_CLOEXEC);
 	}
 }
 
@@ -367,19 +406,19 @@ static const char *replace_own(struct update *update, char **argv)
 		return "Dump write error";
 	}
 	let_cross(update, true);
-	error = guard_start(update->argv, image_fd, &status_fd);
+	/* The virq stays bound: a guard could not know the port that a program has bound it to. */
+	error = guard_start(update->argv, image_fd, update->host->virq_port, &status_fd);
 	if (!error)
-		error = guard_export(image_fd, status_fd);
+		error = guard_export(image_fd, status_fd, update->host->virq_port);
 	if (error) {
 		why = "Could not start the guard.";
 	} else {
-		host_release_virq(update->host);
 		execv(update->file, argv);
 		why = "Error activating new binary.";
-		host_bind_virq(update->host);
 	}
 	guard_unexport();
 	guard_cancel(status_fd);
+	update->guard_left = true;
 	let_cross(update, false);
 	close(image_fd);
 	return why;
@@ -451,6 +490,13 @@ static bool may_lose_transactions(struct update *update, const char **why)
 	return false;
 }
 
+/* The guard is a child of this process, whatever program that has become. */
+static void reap_guard(struct update *update)
+{
+	if (update->guard_left && !update->checker && waitpid(-1, NULL, WNOHANG) < 0)
+		update->guard_left = false;
+}
+
 int update_run(struct update *update)
 {
 	struct abilities abilities;
@@ -458,8 +504,9 @@ int update_run(struct update *update)
 	char **argv, *words;
 	int kind;
 
+	reap_guard(update);
 	if (!update->started)
-		return -1;
+		return update->guard_left ? REAP_MS : -1;
 	kind = abilities_read(update->file, &abilities);
 	if (kind < 0) {
 		answer(update, "File not accessible.");
@@ -579,4 +626,5 @@ void update_restore(struct update *update, struct update_image *image,
 	TAILQ_FOREACH(client, &update->core->clients, link)
 		client_wake(update->core, client);
 	guard_serving(inheritance->status_fd);
+	update->guard_left = inheritance->status_fd >= 0;
 }

@@ -19,6 +19,7 @@
 #include "daemon/listener.h"
 #include "daemon/signals.h"
 #include "daemon/sockets.h"
+#include "daemon/trace.h"
 #include "liveupdate/image.h"
 
 struct update {
@@ -29,6 +30,7 @@ struct update {
 	struct signals *signals;
 	char **argv;         /* of this process */
 	const char *rundir;  /* of the option, or NULL */
+	struct trace *trace;
 	struct image_process process;
 
 	/* The session. */
@@ -42,12 +44,13 @@ struct update {
 	pid_t checker;  /* the new program, trying an image; 0 = not yet started */
 	bool checked;   /* it could restore the image */
 	struct image_requester requester;
+	bool guard_left; /* a guard that has ended or will, whose status is to be taken */
 };
 
 /** Connect @update with the parts of the daemon, which it needs from now on. */
 void update_init(struct update *update, struct core *core, struct host *host,
 		 struct listener *listener, struct sockets *sockets, struct signals *signals,
-		 char **argv, const char *rundir);
+		 struct trace *trace, char **argv, const char *rundir);
 
 /** The CONTROL sub-command; as a request handler's. */
 int update_control(struct update *update, struct request *request, const struct arg *args,

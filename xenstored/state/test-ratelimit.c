@@ -79,6 +79,33 @@ static void test_reserve_lifts_debtors(void **state)
 		ratelimit_leave(&limit, &credit[i]);
 }
 
+/* With thousands in debt credit is handed out now and then only; the announced wait knows that. */
+static void test_wait_among_thousands(void **state)
+{
+	const unsigned int count = 10000;
+	struct credit *credit = calloc(count, sizeof(*credit));
+	struct ratelimit limit;
+	uint64_t now = 1000, wait;
+
+	(void)state;
+	assert_non_null(credit);
+	ratelimit_init(&limit);
+	limit.reserve = -RATELIMIT_NEW_DEBT;
+	for (unsigned int i = 0; i < count; i++)
+		ratelimit_join(&limit, &credit[i], now);
+	for (unsigned int i = 0; i < count; i++)
+		ratelimit_charge(&limit, &credit[i], now);
+	wait = ratelimit_wait(&limit, &credit[7], now);
+	/* A unit takes the share of 10,000 in 200 a second. */
+	assert_in_range(wait, 49000, 51000);
+	assert_in_range(ratelimit_wait(&limit, &credit[7], now + 1), wait - 1, wait);
+	assert_true(ratelimit_wait(&limit, &credit[7], now + wait - 200) > 0);
+	assert_int_equal(ratelimit_wait(&limit, &credit[7], now + wait), 0);
+	for (unsigned int i = 0; i < count; i++)
+		ratelimit_leave(&limit, &credit[i]);
+	free(credit);
+}
+
 /* Whoever rests gets back to 10 units, and not more. */
 static void test_refill_up_to_the_cap(void **state)
 {
@@ -172,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_first_credit),
 		cmocka_unit_test(test_wait_is_exact),
 		cmocka_unit_test(test_reserve_lifts_debtors),
+		cmocka_unit_test(test_wait_among_thousands),
 		cmocka_unit_test(test_refill_up_to_the_cap),
 		cmocka_unit_test(test_fair_shares),
 		cmocka_unit_test(test_reserve_for_newcomers),

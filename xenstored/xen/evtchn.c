@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,12 +117,40 @@ void evtchn_notify(struct evtchn *evtchn, uint32_t port)
 		xenevtchn_notify(evtchn->handle, port);
 }
 
+/*
+ * Let the ports fire again. The device takes them all at once, but where it is stood in for by a
+ * stream, that may be full for a moment; a port that is not given back would be deaf for ever.
+ */
+static int give_back(const struct evtchn *evtchn, const evtchn_port_t *port, size_t count)
+{
+	struct pollfd room = {.fd = evtchn->source.fd, .events = POLLOUT};
+	const char *from = (const char *)port;
+	size_t left = count * sizeof(*port);
+
+	while (left) {
+		ssize_t done = write(evtchn->source.fd, from, left);
+
+		if (done > 0) {
+			from += done;
+			left -= (size_t)done;
+		} else if (!done) {
+			return -EIO;
+		} else if (errno == EAGAIN) {
+			poll(&room, 1, -1);
+		} else if (errno != EINTR) {
+			return -errno;
+		}
+	}
+	return 0;
+}
+
 static void deliver(struct loop *loop, struct loop_source *source, uint32_t events)
 {
 	struct evtchn *evtchn = source->data;
 	evtchn_port_t port[EVENTS_AT_ONCE];
 	ssize_t got = read(source->fd, port, sizeof(port));
 	size_t count = got > 0 ? (size_t)got / sizeof(*port) : 0;
+	int error;
 
 	(void)events;
 	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -132,8 +161,9 @@ static void deliver(struct loop *loop, struct loop_source *source, uint32_t even
 		return;
 	}
 	/* Given back before the rings are looked at: what comes in now is a new event. */
-	if (count && write(source->fd, port, count * sizeof(*port)) < 0)
-		core_log(loop->core, LOG_ERR, "event channel device: %s", strerror(errno));
+	error = give_back(evtchn, port, count);
+	if (error)
+		core_log(loop->core, LOG_ERR, "event channel device: %s", strerror(-error));
 	for (size_t i = 0; i < count; i++)
 		if (port[i] < evtchn->ports && evtchn->by_port[port[i]])
 			evtchn->by_port[port[i]]->fired(evtchn->by_port[port[i]]);

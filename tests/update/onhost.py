@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A daemon on a simulated host, with guests on rings, that is updated while it is used."""
+
+import os
+import tempfile
+
+from tests.lib import xswire
+from tests.lib.daemon import binary
+from tests.peers import peer
+from tests.simxen.host import SIMXEN, Host
+from tests.update.live import DEADLINE, Live, wait_for
+
+
+class HostLive(Live):
+    """One of our daemons, or one of Debian's (program=), on a host of its own."""
+
+    def __init__(self, *options, program=None, host_options=(), env=None):
+        self.host = Host(*host_options)
+        rundir = os.path.join(self.host.base, "run")
+        os.makedirs(rundir, exist_ok=True)
+        self.program = program or binary()
+        more = ["-N", "--pid-file", os.path.join(rundir, "pid"), *options]
+        if not program:
+            more += ["--rundir", rundir]
+        environment = {"SIMXEN_DIR": self.host.dir, "LD_LIBRARY_PATH": peer.extracted()["PEER_LIBS"]}
+        super().__init__(rundir=rundir, env={**environment, **(env or {})},
+                         command=[SIMXEN, "exec", "--rundir", rundir, "--", self.program, *more])
+        self.host.env["XENSTORED_RUNDIR"] = rundir
+
+    def start(self, wait=True):
+        try:
+            return super().start(wait)
+        except BaseException:
+            self.host.close()
+            raise
+
+    def guest(self, domid):
+        """A connection whose other end is the guest's ring."""
+        process = self.host.popen("guest", domid, "--", "sh", "-c",
+                                  'echo "$XENSTORED_PATH"; exec sleep 1000')
+        path = process.stdout.readline().strip()
+        client = xswire.Client(path, timeout=DEADLINE)
+        client.bridge = process
+        self.clients.append(client)
+        return client
+
+    def stop(self):
+        try:
+            super().stop()
+        finally:
+            self.host.close()

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Updates that go wrong: somebody serves all clients afterwards, and nothing is lost."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.lib.daemon import binary
+from tests.lib.xswire import Type, message, strings
+from tests.update.fake import build
+from tests.update.live import DEADLINE, Live, exec_time, running, tree, wait_for
+from tests.update.onhost import HostLive
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    return tmp_path_factory.mktemp("programs")
+
+
+class Work:
+    """Clients in the middle of everything, who look afterwards whether all is as it should be."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.plain, self.watcher, self.half, self.tx, self.slow = \
+            (daemon.connect(DEADLINE) for _ in range(5))
+        for i in range(20):
+            self.plain.write(f"/w/{i}", b"v%d" % i)
+        self.plain.set_perms("/w/3", ["n0", "r0"])
+        self.watcher.watch("/w", "all")
+        self.watcher.watch("/w", "near", depth=1)
+        self.id = self.tx.transaction_start()
+        self.tx.write("/w/tx", b"1", self.id)
+        self.conflict = self.tx.transaction_start()
+        self.tx.read("/w/1", self.conflict)
+        self.plain.write("/w/1", b"changed")
+        self.request = message(Type.WRITE, b"/w/half\0sent", 0, 99)
+        self.half.send_raw(self.request[:19])
+        self.slow_ids = [self.slow.send(Type.READ, b"/w/%d\0" % i) for i in range(20)]
+        self.before = tree(self.plain)
+        self.count = 0
+
+    def check(self):
+        self.count += 1
+        assert tree(self.plain) == self.before
+        events = self.watcher.drain_events()
+        assert events == ([("/w/1", "all"), ("/w/1", "near")] if self.count == 1 else [])
+        assert self.tx.read("/w/tx", self.id) == b"1"
+        assert self.tx.read("/w/1", self.conflict) == b"v1"
+
+    def finish(self):
+        self.half.send_raw(self.request[19:])
+        assert self.half.recv_reply() == (Type.WRITE, 99, 0, b"OK\0")
+        assert self.plain.read("/w/half") == b"sent"
+        assert [self.slow.recv_reply().req_id for _ in self.slow_ids] == self.slow_ids
+        assert self.tx.commit(self.id)
+        self.tx.write("/w/x", b"", self.conflict)
+        assert not self.tx.commit(self.conflict)
+        assert self.plain.read("/w/tx") == b"1"
+        assert set(self.watcher.drain_events()) == {
+            (path, token) for path in ("/w/half", "/w/tx") for token in ("all", "near")}
+        new = self.daemon.connect(DEADLINE)
+        assert new.read("/w/2") == b"v2"
+
+
+@pytest.fixture
+def work(daemon):
+    return Work(daemon)
+
+
+def refused(daemon, work, **how):
+    """The same process, which has never stopped to be this program, answers with a reason."""
+    pid, before = daemon.current(), exec_time(daemon.current())
+    text = daemon.update(**how)
+    assert text != "OK" and text
+    assert daemon.current() == pid and exec_time(pid) == before
+    work.check()
+    daemon.updated()
+    work.check()
+    work.finish()
+    return text
+
+
+def test_a_file_that_goes_away_after_it_was_named(daemon, work, tmp_path):
+    file = tmp_path / "xenstored"
+    shutil.copy2(binary(), file)
+    client = daemon.connect(DEADLINE)
+    assert client.control("live-update", "-f", str(file)) == "OK"
+    file.unlink()
+    assert client.control("live-update", "-s") == "File not accessible."
+    work.check()
+    daemon.updated()
+    work.finish()
+
+
+CONTENTS = {
+    "text": b"no program\n",
+    "empty": b"",
+    "script": b"#!/bin/sh\nexit 0\n",
+    "script without interpreter": b"exit 0\n",
+    "ELF header only": open("/bin/true", "rb").read(64),
+    "half of an ELF header": open("/bin/true", "rb").read(40),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(CONTENTS))
+def test_files_that_are_no_programs(daemon, work, tmp_path, kind):
+    file = tmp_path / "xenstored"
+    file.write_bytes(CONTENTS[kind])
+    file.chmod(0o755)
+    assert "no program for this machine" in refused(daemon, work, file=str(file))
+
+
+def test_a_directory(daemon, work, tmp_path):
+    refused(daemon, work, file=str(tmp_path))
+
+
+@pytest.mark.parametrize("offset, value", [(4, 1), (18, 8), (18, 40), (16, 1)])
+def test_elf_files_of_other_machines(daemon, work, tmp_path, offset, value):
+    """Class, machine, kind of object."""
+    data = bytearray(open(binary(), "rb").read())
+    data[offset] = value
+    file = tmp_path / "xenstored"
+    file.write_bytes(data)
+    file.chmod(0o755)
+    refused(daemon, work, file=str(file))
+
+
+@pytest.mark.parametrize("part", [0.001, 0.02, 0.08])
+def test_a_truncated_copy_of_the_program(daemon, work, tmp_path, part):
+    data = open(binary(), "rb").read()
+    file = tmp_path / "xenstored"
+    file.write_bytes(data[:int(len(data) * part)])
+    file.chmod(0o755)
+    refused(daemon, work, file=str(file))
+
+
+def test_a_missing_dynamic_loader(daemon, work, tmp_path):
+    data = open(binary(), "rb").read()
+    loader = b"/lib64/ld-linux-x86-64.so.2\0"
+    assert loader in data
+    file = tmp_path / "xenstored"
+    file.write_bytes(data.replace(loader, b"/lib64/none" + b"\0" * (len(loader) - 11)))
+    file.chmod(0o755)
+    refused(daemon, work, file=str(file))
+
+
+@pytest.mark.parametrize("name", ["refuses the state", "crashes in the check"])
+def test_a_program_that_does_not_take_the_state(daemon, work, programs, name):
+    refused(daemon, work, file=build(programs, name))
+
+
+TAKEN_OVER = ["ends at once", "ends well at once", "crashes", "is killed", "hangs", "is stopped",
+              "closes everything and hangs"]
+
+
+def taken_over(daemon, work, **how):
+    """A guard serves, under another pid, and says why."""
+    pid = daemon.current()
+    text = daemon.update(**how)
+    assert "the old one goes on" in text
+    assert daemon.current() != pid
+    assert not running(pid)
+    work.check()
+    return text
+
+
+@pytest.mark.parametrize("name", TAKEN_OVER)
+def test_programs_that_do_not_come_to_serve(programs, name):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        work = Work(daemon)
+        text = taken_over(daemon, work, file=build(programs, name))
+        assert ("in time" in text) == (name in ("hangs", "is stopped"))
+        # What took over is a daemon as any other: it can be updated, well and badly.
+        daemon.updated()
+        work.check()
+        taken_over(daemon, work, file=build(programs, "ends at once"))
+        daemon.updated(times=2)
+        work.finish()
+
+
+@pytest.mark.parametrize("line", [
+    "-N --rundir {rundir} --domstate none --pid-file {pid_file} stray",
+    "-N --rundir {rundir} --domstate nonsense --pid-file {pid_file}",
+    "-N --rundir {rundir} --domstate none --pid-file /none/pid",
+    "--help", "--version"])
+def test_command_lines_that_do_not_work(daemon, work, line):
+    line = line.format(rundir=daemon.rundir, pid_file=daemon.pid_file)
+    pid = daemon.current()
+    text = daemon.update(cmdline=line)
+    assert text != "OK"
+    work.check()
+    assert not running(pid) or daemon.current() == pid
+    daemon.updated()
+    work.check()
+    work.finish()
+
+
+def test_no_room_for_another_process(daemon, work):
+    """Neither checker nor guard can be started."""
+    subprocess.run(["prlimit", "--pid", str(daemon.pid), "--nofile=12:"], check=True)
+    text = daemon.update(client=work.plain)
+    assert text != "OK"
+    subprocess.run(["prlimit", "--pid", str(daemon.pid), "--nofile=1024:"], check=True)
+    work.check()
+    daemon.updated()
+    work.finish()
+
+
+def test_the_requester_is_gone_when_the_guard_takes_over(programs):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        work = Work(daemon)
+        pid = daemon.pid
+        client = daemon.connect(DEADLINE)
+        daemon.request_update(client, build(programs, "hangs"))
+        wait_for(lambda: open(f"/proc/{pid}/cmdline", "rb").read().startswith(
+            str(programs).encode()), "the new program")
+        client.close()
+        wait_for(lambda: daemon.current() != pid, "the guard")
+        work.check()
+        work.finish()
+
+
+def test_requests_sent_while_nobody_serves(programs):
+    """They are answered by whoever takes over, in order."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        client, asker = daemon.connect(DEADLINE), daemon.connect(DEADLINE)
+        pid = daemon.pid
+        req = daemon.request_update(asker, build(programs, "hangs"))
+        wait_for(lambda: open(f"/proc/{pid}/cmdline", "rb").read().startswith(
+            str(programs).encode()), "the new program")
+        late = daemon.connect(DEADLINE)
+        late.send(Type.WRITE, strings("/late") + b"1")
+        replies = client.pipeline([(Type.WRITE, strings(f"/p/{i}")) for i in range(100)])
+        assert all(reply.payload == b"OK\0" for reply in replies)
+        assert late.recv_reply().payload == b"OK\0"
+        assert asker.recv_reply().req_id == req
+        assert client.ls("/p") == [str(i) for i in range(100)]
+
+
+# -- with guests --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["ends at once", "is stopped"])
+def test_guests_are_served_by_the_guard(programs, name):
+    with HostLive(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        client = daemon.connect(DEADLINE)
+        domid = daemon.host.create()
+        guest = daemon.guest(domid)
+        guest.watch("data", "t")
+        client.watch("@releaseDomain", "end")
+        tx = guest.transaction_start()
+        guest.write("data/x", b"1", tx)
+        guest.send_raw(message(Type.WRITE, b"data/half\0x", 0, 7)[:20])
+        pid = daemon.current()
+        assert "the old one goes on" in daemon.update(file=build(programs, name))
+        assert daemon.current() != pid
+        assert client.get_domain_path(domid) == f"/local/domain/{domid}"
+        guest.send_raw(message(Type.WRITE, b"data/half\0x", 0, 7)[20:])
+        assert guest.recv_reply().req_id == 7
+        assert guest.commit(tx)
+        assert guest.drain_events() == [("data/half", "t"), ("data/x", "t")]
+        daemon.updated()
+        assert guest.read("data/x") == b"1"
+        assert not client.drain_events()
+        daemon.host.run("destroy", domid)
+        assert client.wait_event() == ("@releaseDomain", "end")
