@@ -42,6 +42,15 @@ def wait_for(condition, what):
         time.sleep(0.005)
 
 
+def children_of(pid):
+    """The children of a process, '' when it has none or is gone."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 class Live(Daemon):
     """A daemon with a pid file; the process behind it may change."""
 
@@ -95,6 +104,9 @@ class Live(Daemon):
     # -- the end ---------------------------------------------------------------------------
 
     def stop(self):
+        # An update under way is over when neither checker nor guard is left: a guard would take
+        # over from a program that is ended now.
+        wait_for(lambda: not children_of(self.process.pid), "the end of an update")
         pid = self.current() if os.path.exists(self.pid_file) else None
         if pid is None or pid == self.process.pid:
             super().stop()

@@ -251,8 +251,9 @@ class Storm:
             self.over.set()
             with self.updated:
                 self.updated.notify_all()
+            deadline = time.monotonic() + DEADLINE
             for client in self.clients:
-                client.join(DEADLINE)
+                client.join(max(0.0, deadline - time.monotonic()))
                 if client.is_alive():
                     client.failure = f"{type(client).__name__} {client.home}: no answer"
             assert running(pid) and daemon.current() == pid

@@ -8,7 +8,7 @@ import select
 import pytest
 
 from tests.lib.xswire import HEADER, Type, message, strings
-from tests.update.live import DEADLINE, Live, descriptors, tree, wait_for
+from tests.update.live import DEADLINE, Live, children_of, descriptors, tree, wait_for
 
 ALL_BYTES = bytes(range(256))
 
@@ -490,11 +490,6 @@ def test_log_settings_made_at_run_time(daemon, client, tmp_path):
     client.write("/after", b"")
     text = trace.read_text()
     assert text.index("/before") < text.index("/after")
-
-
-def children_of(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return file.read()
 
 
 def test_nothing_leaks_in_twenty_updates(daemon, client, other):
