@@ -297,18 +297,6 @@ static int restore_target(struct restore *restore, const struct stream_record *r
 	return restore_targets(restore, &record->connection);
 }
 
-/* What the initial tree has and a foreign image need not say. */
-static int complete(struct restore *restore)
-{
-	struct client *client;
-
-	/* A domain that may hold more than it does now is looked at again. */
-	restore->core->recheck = true;
-	TAILQ_FOREACH(client, &restore->core->clients, link)
-		client_wake(restore->core, client);
-	return 0;
-}
-
 int image_restore(struct core *core, const struct image_process *process, const void *image,
 		  size_t size, struct image_report *report)
 {
@@ -334,7 +322,7 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	if (!error && restore->own)
 		restore_counters(restore, &restore->counters);
 	if (!error)
-		error = complete(restore);
+		core->recheck = true; /* whoever was held back may go on */
 	free(restore->client);
 	free(restore->level);
 	free(restore->cause);

@@ -72,13 +72,11 @@ struct restore {
 	} *level;
 	unsigned int depth, room;
 	struct path last;
-	struct client *current; /* whose records come now */
 	struct transaction *tx;
 	bool branched; /* the differences of tx are in */
 	struct cause **cause; /* of restored messages, by number */
 	uint64_t *cause_id;
 	size_t causes, cause_room;
-	const struct stream_events *events;
 };
 
 /** Fill a stream's permission entries from a list; dead domains' are left out. Returns the count. */

@@ -64,13 +64,13 @@ class Tally:
             self.say(f"unexpected on the serial line: {message}")
 
 
-def boot(ingredients, limit, silence, settings, daemon, control, broken=None, quiet=False,
+def boot(ingredients, limit, silence, settings, daemon, control, quiet=False,
          tally=None, beside=None):
     """One run; returns its tally. beside: a daemon to which the one that runs can be updated."""
     tally = tally or Tally(quiet)
     hypervisor = ingredients.hypervisor()
     kernel = ingredients.kernel()
-    dom0 = images.dom0(ingredients, daemon, control, settings, broken, beside)
+    dom0 = images.dom0(ingredients, daemon, control, settings, beside)
     directory = images.OUT / "self-test" if quiet else images.OUT / settings["boot"]
     directory.mkdir(exist_ok=True)
     machine = Machine(directory, hypervisor, kernel, dom0)
@@ -106,10 +106,9 @@ def self_test(tally, ingredients, settings, daemon, control):
 
     def expect(title, expected, silence=SILENCE, **how):
         """Boots and compares the outcomes of some titles; others do not matter."""
-        broken = how.pop("broken", None)
         start = time.monotonic()
         seen = boot(ingredients, LIMIT, silence, {**settings, "linux": False, **how}, daemon,
-                    control, broken, quiet=True)
+                    control, quiet=True)
         wrong = ""
         for name, (outcome, said) in expected.items():
             found, text = seen.titles.get(name, ("absent", ""))

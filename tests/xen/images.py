@@ -146,16 +146,6 @@ def tiny_guest():
     return target
 
 
-def preload(name):
-    """A library that breaks the daemon into which it is loaded."""
-    source = HERE / f"{name}.c"
-    target = OUT / f"{name}.so"
-    if not newer(target, source):
-        subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
-                        "-shared", "-o", str(target), str(source)], check=True)
-    return target
-
-
 def dynamic(path):
     """(libraries that it needs, its program interpreter)"""
     text = subprocess.run(["readelf", "-d", "-l", str(path)], check=True, capture_output=True,
@@ -246,7 +236,7 @@ def linux_guest(ingredients):
     return target
 
 
-def dom0(ingredients, daemon, control, settings, broken=None, beside=None):
+def dom0(ingredients, daemon, control, settings, beside=None):
     """dom0's file system. daemon is None for the xenstored of the Xen tools.
 
     beside is a daemon of ours that is there as well, and not the one that is started.
@@ -287,8 +277,6 @@ def dom0(ingredients, daemon, control, settings, broken=None, beside=None):
         for name in EXTRA_LIBRARIES:
             system.library(name)
         add_python(system)
-        if broken:
-            archive.file("lib/broken.so", broken)
         archive.file("guest/tiny.elf", tiny_guest())
         if settings["linux"]:
             archive.file("guest/vmlinux", ingredients.kernel())

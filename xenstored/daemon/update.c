@@ -605,7 +605,6 @@ void update_restore(struct update *update, struct update_image *image,
 		    const struct inheritance *inheritance)
 {
 	struct image_report report;
-	struct client *client;
 	int error;
 
 	log_message(LOG_INFO, "live-update: read state");
@@ -623,8 +622,6 @@ void update_restore(struct update *update, struct update_image *image,
 	fcntl(update->listener->fd, F_SETFD, FD_CLOEXEC);
 	if (update->host->has_rings)
 		fcntl(update->host->evtchn.source.fd, F_SETFD, FD_CLOEXEC);
-	TAILQ_FOREACH(client, &update->core->clients, link)
-		client_wake(update->core, client);
 	guard_serving(inheritance->status_fd);
 	update->guard_left = inheritance->status_fd >= 0;
 }
