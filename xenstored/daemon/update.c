@@ -118,10 +118,9 @@ static void answer(struct update *update, const char *text)
 	if (client) {
 		message = message_new(XS_CONTROL, update->requester.req_id,
 				      update->requester.tx_id, len);
-		if (message) {
+		if (message)
 			message_set(message, text, len);
-			client_queue(update->core, client, message);
-		}
+		client_queue_answer(update->core, client, message);
 	}
 	memset(&update->requester, 0, sizeof(update->requester));
 	end_session(update);
@@ -192,6 +191,7 @@ static int control_start(struct update *update, struct request *request, const s
 	update->requester.client = request->client;
 	update->requester.req_id = request->header.req_id;
 	update->requester.tx_id = request->header.tx_id;
+	client_await_answer(request->client);
 	return REQUEST_SILENT;
 }
 
