@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 char **update_arguments(const struct update *update)
@@ -121,6 +122,7 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 		return ENOMEM;
 	sink->fd = fd;
 	sink->len = 0;
+	update->process.created = (uint64_t)time(NULL);
 	update->process.listen_fd = update->listener->fd;
 	update->process.evtchn_fd = update->host->has_rings ? update->host->evtchn.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
