@@ -31,7 +31,7 @@ struct control_ops {
 	/* live-update and what follows it; returns as a request handler */
 	int (*live_update)(void *data, struct request *request, const struct arg *args,
 			   size_t count, struct control_text *out);
-	/* A client is about to go. */
+	/* A client is about to go, or starts anew. */
 	void (*client_gone)(void *data, const struct client *client);
 };
 
