@@ -120,7 +120,7 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT
 $(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
-$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
