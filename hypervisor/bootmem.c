@@ -29,7 +29,7 @@ static bool span_is_clean(const struct hv_frame_span *span, struct hv_frame_tabl
 	uint64_t position = span->first;
 
 	while (position < span->first + span->count && hv_frames_walk(table, &position, offender)) {
-		if (hv_frame_survives(offender->type))
+		if (!hv_frame_in_bootmem(offender->type))
 			return false;
 	}
 	return true;

@@ -55,7 +55,7 @@ static bool find_free(struct hv_heap *heap, enum hv_frame_type type, uint64_t fr
 
 static bool is_allocated_type(enum hv_frame_type type)
 {
-	return type == HV_FRAME_XEN || (hv_frame_survives(type) && type < HV_FRAME_TYPES);
+	return type >= HV_FRAME_XEN && type < HV_FRAME_TYPES;
 }
 
 /* The number of frames that were taken from @found, 0 if somebody or a lack of memory got in the
@@ -115,7 +115,7 @@ int64_t hv_heap_allocate(struct hv_heap *heap, uint64_t wanted, uint16_t owner,
 	if (!wanted || !is_allocated_type(type))
 		return -XEN_EINVAL;
 	hv_spin_lock(&heap->lock);
-	if (!hv_frame_survives(type))
+	if (hv_frame_in_bootmem(type))
 		got = allocate_bootmem(heap, wanted, owner, type, &found);
 	if (!got)
 		got = allocate_anywhere(heap, wanted, owner, type, &found);
@@ -152,7 +152,7 @@ int hv_heap_allocate_contiguous(struct hv_heap *heap, uint64_t count, uint64_t a
 	    !is_allocated_type(type))
 		return -XEN_EINVAL;
 	hv_spin_lock(&heap->lock);
-	for (uint32_t i = 0; found == HV_NO_FRAME && !hv_frame_survives(type) && heap->bootmem &&
+	for (uint32_t i = 0; found == HV_NO_FRAME && hv_frame_in_bootmem(type) && heap->bootmem &&
 			     i < heap->bootmem->region_count;
 	     i++) {
 		const struct hv_frame_span *region = &heap->bootmem->regions[i];
