@@ -29,22 +29,43 @@
  */
 #define RECLAIM_MS 20
 
-int host_add_source(struct host *host, struct source *source, uint32_t events)
+int host_enter_source(struct host *host, struct source *source)
 {
-	struct epoll_event event = {.events = events, .data.ptr = source};
+	size_t room = host->source_room ? host->source_room : 64;
+	struct source **grown;
+
+	while (room <= (size_t)source->fd)
+		room *= 2;
+	if (room > host->source_room) {
+		grown = realloc(host->sources, room * sizeof(struct source *));
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + host->source_room, 0,
+		       (room - host->source_room) * sizeof(struct source *));
+		host->sources = grown;
+		host->source_room = room;
+	}
+	host->sources[source->fd] = source;
+	return 0;
+}
+
+int host_wait_for(struct host *host, const struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = source->fd};
 
 	return epoll_ctl(host->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
 }
 
 void host_change_source(struct host *host, struct source *source, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.ptr = source};
+	struct epoll_event event = {.events = events, .data.fd = source->fd};
 
 	epoll_ctl(host->epoll, EPOLL_CTL_MOD, source->fd, &event);
 }
 
 void host_drop_source(struct host *host, struct source *source)
 {
+	host->sources[source->fd] = NULL;
 	epoll_ctl(host->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	close(source->fd);
 }
@@ -113,6 +134,7 @@ void host_spawn_introducer(struct host *host)
 
 	if (host->hv.domains.count <= 1 || fork() != 0)
 		return;
+	close_range(STDERR_FILENO + 1, ~0U, 0);
 	signal(SIGCHLD, SIG_DFL);
 	setenv("SIMXEN_DIR", host->directory, 1);
 	setenv("XENSTORED_RUNDIR", host->store_rundir, 1);
@@ -137,7 +159,7 @@ static int listen_at(const char *directory, const char *name, int type)
 	unlinkat(dir, name, 0);
 	/* The path through the descriptor is short however long the directory's is. */
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir, name);
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(fd, 4096) < 0)
 		error = -errno;
@@ -151,7 +173,7 @@ static int make_memory(struct host *host)
 {
 	char link[4096], target[64];
 
-	host->memory = memfd_create("simxen-memory", MFD_CLOEXEC);
+	host->memory = memfd_create("simxen-memory", 0);
 	if (host->memory < 0 || ftruncate(host->memory, MEMORY_SIZE) < 0)
 		return -errno;
 	snprintf(target, sizeof(target), "/proc/%d/fd/%d", (int)getpid(), host->memory);
@@ -204,7 +226,7 @@ static int init(struct host *host, const struct host_options *options)
 		config.domctl_version = 0x15;
 	hv_init(&host->hv, &config);
 	raise_limits();
-	host->epoll = epoll_create1(EPOLL_CLOEXEC);
+	host->epoll = epoll_create1(0);
 	if (host->epoll < 0)
 		return -errno;
 	error = make_memory(host);
@@ -221,9 +243,13 @@ static int init(struct host *host, const struct host_options *options)
 		return host->evtchn_listener.fd;
 	if (host->control_listener.fd < 0)
 		return host->control_listener.fd;
-	error = host_add_source(host, &host->evtchn_listener, EPOLLIN);
+	error = host_enter_source(host, &host->evtchn_listener);
 	if (error == 0)
-		error = host_add_source(host, &host->control_listener, EPOLLIN);
+		error = host_wait_for(host, &host->evtchn_listener);
+	if (error == 0)
+		error = host_enter_source(host, &host->control_listener);
+	if (error == 0)
+		error = host_wait_for(host, &host->control_listener);
 	return error;
 }
 
@@ -244,6 +270,7 @@ static void deinit(struct host *host)
 	hv_deinit(&host->hv);
 	domains_deinit(host);
 	free(host->mappings);
+	free(host->sources);
 	free(host->events);
 	free(host->freed);
 	close(host->epoll);
@@ -301,9 +328,11 @@ int host_run(const struct host_options *options, int ready_fd)
 	while (!host.stopping && !terminated) {
 		count = epoll_wait(host.epoll, events, EVENTS, reclaim(&host));
 		for (int i = 0; i < count; i++) {
-			struct source *source = events[i].data.ptr;
+			struct source *source = host.sources[events[i].data.fd];
 
-			source->ready(&host, source, events[i].events);
+			/* One that was closed in this turn has nothing to say any more. */
+			if (source)
+				source->ready(&host, source, events[i].events);
 		}
 		handle_flush_dirty(&host);
 	}
