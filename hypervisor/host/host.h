@@ -2,7 +2,9 @@
 /*
  * The host process: one machine, and everybody who is connected to it.
  *
- *   server     listening sockets and the loop
+ *   start      the machine is switched on
+ *   server     the loop, and what the mechanism calls
+ *   memory     the frames
  *   control    control connections: reads a request, calls, answers
  *   handle     evtchn connections: whose port is it, and which events wait
  *   domains    what a domain has besides what the mechanism knows: page, port, name
@@ -18,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hypervisor/host/memory.h"
 #include "hypervisor/host/protocol.h"
 #include "hypervisor/hypervisor.h"
 
@@ -68,8 +71,10 @@ struct host {
 	struct hypervisor hv;
 	uint32_t xen_version; /* major << 16 | minor */
 	int epoll;
-	int memory;
-	int lock; /* of the directory, held by having it open */
+	struct hv_memory machine;
+	int memory;	       /* the file of all frames */
+	unsigned char *frames; /* where it is mapped */
+	int lock;	       /* of the directory, held by having it open */
 	bool stopping;
 	int64_t reclaim_at; /* milliseconds, 0: nothing to free */
 	const char *directory;
@@ -97,7 +102,16 @@ struct host_options {
 	const char *directory;
 	const struct hv_id_kind *ids;
 	uint32_t xen_version;
+	int lock; /* of the directory */
 };
+
+/* ---- start.c ---- */
+
+/* Switches the machine on. On failure (a negative errno) the process has to end. */
+int host_init(struct host *host, const struct host_options *options);
+
+/* Removes the host's files and frees all. */
+void host_deinit(struct host *host);
 
 /* ---- server.c ---- */
 
@@ -114,6 +128,9 @@ void host_change_source(struct host *host, struct source *source, uint32_t event
 
 /* Closes the descriptor. */
 void host_drop_source(struct host *host, struct source *source);
+
+/* What the mechanism gets from this process; what to do about ids is still to be filled in. */
+struct hv_config host_config(struct host *host);
 
 /* Delivers noted events, and cleans up after freed domains. */
 void host_settle(struct host *host);
