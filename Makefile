@@ -62,8 +62,9 @@ UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 
 # The simulated host: the mechanism, the process around it, and look-alikes of Xen's libraries.
-HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c)
-SIMXEN_OBJECTS := $(call objects,$(call sources,hypervisor/host) hypervisor/libs/client.c)
+HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c \
+	$(filter-out %/simxen.c,$(call sources,hypervisor/host)) hypervisor/libs/client.c \
+	liveupdate/elf-note.c)
 SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 libxengnttab.so.1 \
 	libxencall.so.1 libxenmanage.so.1 libxenctrl.so.4.17 libxenguest.so.4.17 simxen-preload.so)
 
@@ -71,7 +72,7 @@ IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
 	$(OUT)/simxen $(SIMXEN_LIBS)
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
@@ -130,7 +131,7 @@ $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(
 
 $(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
 
-$(OUT)/simxen: $(SIMXEN_OBJECTS) $(OUT)/libhypervisor.a
+$(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
