@@ -156,7 +156,8 @@ static void make_core(struct daemon *daemon, char **argv)
 	struct core_config config;
 
 	core_config_defaults(&config);
-	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port, &config);
+	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port,
+		  daemon->inheritance.foreign, &config);
 	config.keep_orphans = options->keep_orphans;
 	config.event_timeout_ms = options->watch_event_timeout * 1000;
 	config.generation = first_generation();
@@ -232,6 +233,8 @@ static void start_loop(struct daemon *daemon)
 	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
 	if (daemon->options.live_update) {
 		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
+		if (daemon->inheritance.foreign)
+			host_reclaim(&daemon->host);
 		core_recheck_domains(daemon->core);
 	}
 }

@@ -92,14 +92,16 @@ static int control_start(struct update *update, struct request *request, const s
 	update->force = false;
 	update->timeout = 0;
 	update->version = 2;
+	update->version_said = false;
 	for (size_t i = 0; i < count; i++) {
 		if (arg_is(&args[i], "-F"))
 			update->force = true;
 		else if (arg_is(&args[i], "-t") && i + 1 < count)
 			update->timeout = (unsigned int)args_int(&args[++i]);
-		else if (arg_is(&args[i], "-v") && i + 1 < count)
+		else if (arg_is(&args[i], "-v") && i + 1 < count) {
 			update->version = (unsigned int)args_int(&args[++i]);
-		else
+			update->version_said = true;
+		} else
 			return EINVAL;
 	}
 	if (update->owner != request->client) {

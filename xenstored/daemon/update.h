@@ -40,6 +40,7 @@ struct update {
 	bool started; /* -s was sent: the answer is owed */
 	bool force;
 	unsigned int timeout, version;
+	bool version_said;
 	uint64_t since; /* ms */
 	pid_t checker;	/* the new program, trying an image; 0 = not yet started */
 	bool checked;	/* it could restore the image */

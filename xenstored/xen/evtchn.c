@@ -13,9 +13,6 @@
 
 #include "core/core.h"
 
-/* More than this are never handed out (the FIFO ABI's limit). */
-#define PORTS_MAX (1u << 17)
-
 /* Events taken in one turn. */
 #define EVENTS_AT_ONCE 64
 
@@ -48,7 +45,7 @@ static int grow(struct evtchn *evtchn, uint32_t port)
 	uint32_t size = evtchn->ports ? evtchn->ports : 64;
 	struct evtchn_listener **table;
 
-	if (port >= PORTS_MAX)
+	if (port >= EVTCHN_PORTS_MAX)
 		return -EINVAL;
 	while (size <= port)
 		size *= 2;
@@ -167,6 +164,23 @@ static void deliver(struct loop *loop, struct loop_source *source, uint32_t even
 	for (size_t i = 0; i < count; i++)
 		if (port[i] < evtchn->ports && evtchn->by_port[port[i]])
 			evtchn->by_port[port[i]]->fired(evtchn->by_port[port[i]]);
+}
+
+int evtchn_give_all_back(struct evtchn *evtchn)
+{
+	int error = 0;
+
+	for (uint32_t port = 1; port < evtchn->ports && !error; port++)
+		if (evtchn->by_port[port])
+			error = give_back(evtchn, &port, 1);
+	return error;
+}
+
+bool evtchn_close_stray(struct evtchn *evtchn, uint32_t port)
+{
+	if (port < evtchn->ports && evtchn->by_port[port])
+		return false;
+	return !xenevtchn_unbind(evtchn->handle, port);
 }
 
 int evtchn_start(struct evtchn *evtchn, struct loop *loop)

@@ -53,4 +53,16 @@ void evtchn_unbind(struct evtchn *evtchn, uint32_t port);
 /** Signal the other end. */
 void evtchn_notify(struct evtchn *evtchn, uint32_t port);
 
+/**
+ * Another program has used the device: let every port that is listened to fire again, whether it
+ * had taken its last event or not. Returns 0 or a negative errno.
+ */
+int evtchn_give_all_back(struct evtchn *evtchn);
+
+/** Close @port if it was left open by another program. Returns whether it was. */
+bool evtchn_close_stray(struct evtchn *evtchn, uint32_t port);
+
+/** The number that no port reaches. */
+#define EVTCHN_PORTS_MAX (1u << 17)
+
 #endif
