@@ -116,8 +116,8 @@ static void answer(struct update *update, const char *text)
 
 	log_message(LOG_INFO, "live-update: %s", text);
 	if (client) {
-		message = message_new(XS_CONTROL, update->requester.req_id,
-				      update->requester.tx_id, len);
+		message = message_new(XS_CONTROL, update->requester.req_id, update->requester.tx_id,
+				      len);
 		if (message) {
 			message_set(message, text, len);
 			client_queue(update->core, client, message);
@@ -127,8 +127,10 @@ static void answer(struct update *update, const char *text)
 	end_session(update);
 }
 
-void update_client_gone(struct update *update, const struct client *client)
+static void client_gone(void *data, const struct client *client)
 {
+	struct update *update = data;
+
 	if (update->requester.client == client)
 		memset(&update->requester, 0, sizeof(update->requester));
 	if (update->owner == client)
@@ -195,9 +197,11 @@ static int control_start(struct update *update, struct request *request, const s
 	return REQUEST_SILENT;
 }
 
-int update_control(struct update *update, struct request *request, const struct arg *args,
-		   size_t count, struct control_text *out)
+static int control_update(void *data, struct request *request, const struct arg *args, size_t count,
+			  struct control_text *out)
 {
+	struct update *update = data;
+
 	if (count == 2 && arg_is(&args[0], "-f"))
 		return control_file(update, request, &args[1], out);
 	if (count == 2 && arg_is(&args[0], "-c")) {
@@ -228,6 +232,11 @@ int update_control(struct update *update, struct request *request, const struct 
 		return control_start(update, request, args + 1, count - 1, out);
 	return EINVAL;
 }
+
+const struct administration_update update_administration = {
+	.control = control_update,
+	.client_gone = client_gone,
+};
 
 /* The arguments of the new program: as told, or as ours; -U is among them. */
 static char **new_arguments(const struct update *update, char *words)
@@ -272,7 +281,7 @@ static void let_cross(struct update *update, bool cross)
 
 	fcntl(update->listener->fd, F_SETFD, flags);
 	if (update->host->has_rings)
-		fcntl(update->host->evtchn.source.fd, F_SETFD, flags);
+		fcntl(update->host->device.source.fd, F_SETFD, flags);
 	TAILQ_FOREACH(client, &update->core->clients, link) {
 		struct transport_place place = {.fd = -1};
 
@@ -342,8 +351,7 @@ static int write_image(struct update *update, const char *dialect, uint32_t vers
 	sink->fd = fd;
 	sink->len = 0;
 	update->process.listen_fd = update->listener->fd;
-	update->process.evtchn_fd =
-		update->host->has_rings ? update->host->evtchn.source.fd : -1;
+	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
 	if (!error)
 		error = image_save(update->core, &update->process, &update->requester, &writer);
@@ -613,15 +621,16 @@ void update_restore(struct update *update, struct update_image *image,
 	if (error)
 		fatal("live-update: inconsistent state data %s", report.error);
 	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)
-		log_message(LOG_WARNING,
-			    "live-update: %u connections, %u nodes, %u watches could not be restored",
-			    report.dropped_clients, report.dropped_nodes, report.dropped_watches);
+		log_message(
+			LOG_WARNING,
+			"live-update: %u connections, %u nodes, %u watches could not be restored",
+			report.dropped_clients, report.dropped_nodes, report.dropped_watches);
 	munmap(image->data, image->size);
 	if (image->from_file)
 		unlink(image->path);
 	fcntl(update->listener->fd, F_SETFD, FD_CLOEXEC);
 	if (update->host->has_rings)
-		fcntl(update->host->evtchn.source.fd, F_SETFD, FD_CLOEXEC);
+		fcntl(update->host->device.source.fd, F_SETFD, FD_CLOEXEC);
 	guard_serving(inheritance->status_fd);
 	update->guard_left = inheritance->status_fd >= 0;
 }
