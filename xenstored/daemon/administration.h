@@ -9,6 +9,7 @@
 #include "control/control.h"
 #include "core/core.h"
 #include "daemon/trace.h"
+#include "liveupdate/migration.h"
 
 /* Who replaces the program; as in struct control_ops. */
 struct administration_update {
@@ -23,6 +24,7 @@ struct administration {
 	struct core *core;
 	const struct administration_update *update;
 	void *update_data;
+	struct migration migration;
 };
 
 /** Connect the trace, the log and the control commands to @core. */
