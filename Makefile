@@ -52,10 +52,14 @@ DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/
 	$(call sources,xenstored/xen) $(call sources,liveupdate) domstate/open.c \
 	domstate/hypercall.c)
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
+# 9pfs: both ends' protocol; the front-end; the server.
+NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
+	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
-UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz
+UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
+	xenstored/ninep xenstored/ninepfsd
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 
 # The simulated host: the mechanism, the process around it, and look-alikes of Xen's libraries.
@@ -68,7 +72,7 @@ IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
 	$(OUT)/simxen $(SIMXEN_LIBS)
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
 	$(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
@@ -86,6 +90,7 @@ $(OBJ)/%.o: %.c Makefile
 $(OUT)/libcore.a: $(CORE_OBJECTS)
 $(OUT)/libdaemon.a: $(DAEMON_OBJECTS)
 $(OUT)/libclient.a: $(CLIENT_OBJECTS)
+$(OUT)/libninep.a: $(NINEP_OBJECTS)
 $(OUT)/lib%.a:
 	$(call say,AR)
 	$(Q)rm -f $@
@@ -111,7 +116,7 @@ $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OU
 
 $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
-$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
 		$(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
