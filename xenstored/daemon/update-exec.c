@@ -78,7 +78,7 @@ void update_let_cross(struct update *update, bool cross)
 
 	fcntl(update->listener->fd, F_SETFD, flags);
 	if (update->host->has_rings)
-		fcntl(update->host->evtchn.source.fd, F_SETFD, flags);
+		fcntl(update->host->device.source.fd, F_SETFD, flags);
 	TAILQ_FOREACH(client, &update->core->clients, link) {
 		struct transport_place place = {.fd = -1};
 
@@ -147,7 +147,7 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 	sink->fd = fd;
 	sink->len = 0;
 	update->process.listen_fd = update->listener->fd;
-	update->process.evtchn_fd = update->host->has_rings ? update->host->evtchn.source.fd : -1;
+	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
 	if (!error)
 		error = image_save(update->core, &update->process, &update->requester, &writer);

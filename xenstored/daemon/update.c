@@ -54,8 +54,10 @@ static void answer(struct update *update, const char *text)
 	end_session(update);
 }
 
-void update_client_gone(struct update *update, const struct client *client)
+static void client_gone(void *data, const struct client *client)
 {
+	struct update *update = data;
+
 	if (update->requester.client == client)
 		memset(&update->requester, 0, sizeof(update->requester));
 	if (update->owner == client)
@@ -125,9 +127,11 @@ static int control_start(struct update *update, struct request *request, const s
 	return REQUEST_SILENT;
 }
 
-int update_control(struct update *update, struct request *request, const struct arg *args,
-		   size_t count, struct control_text *out)
+static int control_update(void *data, struct request *request, const struct arg *args, size_t count,
+			  struct control_text *out)
 {
+	struct update *update = data;
+
 	if (count == 2 && arg_is(&args[0], "-f"))
 		return control_file(update, request, &args[1], out);
 	if (count == 2 && arg_is(&args[0], "-c")) {
@@ -158,6 +162,11 @@ int update_control(struct update *update, struct request *request, const struct 
 		return control_start(update, request, args + 1, count - 1, out);
 	return EINVAL;
 }
+
+const struct administration_update update_administration = {
+	.control = control_update,
+	.client_gone = client_gone,
+};
 
 /* Why the program cannot be replaced by that file, or NULL; @kind is set. */
 static const char *look_at_file(const struct update *update, int *kind)

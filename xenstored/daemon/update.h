@@ -13,7 +13,7 @@
 
 #include <limits.h>
 
-#include "control/control.h"
+#include "daemon/administration.h"
 #include "daemon/guard.h"
 #include "daemon/host.h"
 #include "daemon/listener.h"
@@ -53,12 +53,8 @@ void update_init(struct update *update, struct core *core, struct host *host,
 		 struct listener *listener, struct sockets *sockets, struct signals *signals,
 		 struct trace *trace, char **argv, const char *rundir);
 
-/** The CONTROL sub-command; as a request handler's. */
-int update_control(struct update *update, struct request *request, const struct arg *args,
-		   size_t count, struct control_text *out);
-
-/** A client is gone: its session ends. */
-void update_client_gone(struct update *update, const struct client *client);
+/* CONTROL live-update, and the end of sessions with their clients, of a struct update. */
+extern const struct administration_update update_administration;
 
 /**
  * Between two turns: do what is due. Does not return when the program is replaced; else the most ms

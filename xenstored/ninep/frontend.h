@@ -74,7 +74,8 @@ struct ninep_platform_ops {
 
 	/*
 	 * Let @domid map the page at @page, for writing. @page is one of the pages the front-end
-	 * was given. Returns 0 and the reference, or -errno.
+	 * was given. One that @domid may map already, since an earlier program's time, keeps its
+	 * reference. Returns 0 and the reference, or -errno.
 	 */
 	int (*grant)(struct ninep_platform *platform, unsigned int domid, void *page,
 		     uint32_t *ref);
@@ -124,13 +125,11 @@ struct ninep_saved {
 	uint32_t refs[1 + NINEP_PAGES_MAX];
 	uint32_t out_prod; /* our two indices */
 	uint32_t in_cons;
-	uint32_t msize;	    /* as agreed; 0: not agreed yet */
-	uint32_t tag;	    /* of the last request */
-	uint32_t awaited;   /* an answer to it is still to come and to be thrown away */
-	uint32_t fids;	    /* bit n: the back-end may know fid n */
-	uint32_t fid_files; /* bit n: fid n is the open file of slot n - 1, at offset[n - 1] */
+	uint32_t msize;	  /* as agreed; 0: not agreed yet */
+	uint32_t tag;	  /* of the last request */
+	uint32_t awaited; /* an answer to it is still to come and to be thrown away */
+	uint32_t fids;	  /* bit n: the back-end may know fid n */
 	uint32_t reserved;
-	uint64_t offset[NINEP_SLOTS];
 	uint64_t dropped[NINEP_SLOTS]; /* bytes that were not written, ever */
 	uint64_t dropped_lines[NINEP_SLOTS];
 };
@@ -180,9 +179,9 @@ bool ninep_connected(const struct ninep *fe);
 /* ---- appending ---- */
 
 /**
- * Append to the file @name from now on; it is created with mode 0600 if need be. What is queued
- * for the old name still goes there while the connection lasts. The same name again opens the file
- * anew (after it was rotated). NULL: append nowhere; what comes then is neither kept nor
+ * Append to the file @name from now on; it is created with mode 0600 if need be. What
+ * is still queued goes there, too. The same name again opens the file anew (after it was
+ * rotated). NULL: append nowhere; what comes then is neither kept nor
  * counted. Returns 0, or -EINVAL: a name that is absolute, empty, too long, or has empty, "."
  * or ".." components.
  */
@@ -219,8 +218,9 @@ struct ninep_job {
 	const char *name;
 
 	/*
-	 * NINEP_WRITE: put the next piece, at most @room bytes, to @piece. Returns its length, 0
-	 * when the file is complete, or a -errno that ends the job.
+	 * NINEP_WRITE: put the bytes from @offset on, at most @room, to @piece. Returns their
+	 * number, 0 when the file is complete, or a -errno that ends the job. A back-end may take a
+	 * part only; then @offset is less than where the piece before ended.
 	 */
 	ssize_t (*fill)(struct ninep_job *job, uint64_t offset, void *piece, size_t room);
 
