@@ -9,13 +9,15 @@
 #include "core/core.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
-#include "xen/evtchn.h"
+#include "xen/evtchn-device.h"
+#include "xen/grant-device.h"
 #include "xen/xen-rings.h"
 
 struct host {
 	struct domstate *domstate;
 	bool has_rings;
-	struct evtchn evtchn;
+	struct evtchn_device device;
+	struct grant_device grants;
 	struct xen_rings rings;
 	struct evtchn_listener virq;
 	uint32_t virq_port;
@@ -28,8 +30,8 @@ struct host {
  * @evtchn_fd: the event channel device of an earlier process image, -1 = none
  * @virq_port: its port for VIRQ_DOM_EXC, 0 = to be bound
  */
-void host_open(struct host *host, const struct options *options, int evtchn_fd,
-	       uint32_t virq_port, struct core_config *config);
+void host_open(struct host *host, const struct options *options, int evtchn_fd, uint32_t virq_port,
+	       struct core_config *config);
 
 /** Before another program takes over: it binds the virq itself. And if it does not come to that. */
 void host_release_virq(struct host *host);
