@@ -26,8 +26,8 @@ static const char *replace_foreign(struct update *update, char **argv)
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return "Dump state open error";
-	error = update_write_image(update, update->version == 1 ? "4.17" : "4.21", update->version,
-				   fd);
+	error = update_write_image(update, update->session.version == 1 ? "4.17" : "4.21",
+				   update->session.version, fd);
 	if (!error && fsync(fd))
 		error = errno;
 	if (close(fd) && !error)
@@ -52,16 +52,16 @@ static const char *replace_foreign(struct update *update, char **argv)
 static bool may_lose_transactions(struct update *update, const char **why)
 {
 	static char text[WIRE_PAYLOAD_MAX - 64];
-	uint64_t waited = update->core->now - update->since;
+	uint64_t waited = update->core->now - update->session.since;
 	const struct transaction *tx;
 	size_t used;
 
 	*why = NULL;
 	if (!update->core->transaction_count)
 		return true;
-	if (waited < (uint64_t)update->timeout * 1000)
+	if (waited < (uint64_t)update->session.timeout * 1000)
 		return false;
-	if (update->force)
+	if (update->session.force)
 		return true;
 	used = (size_t)snprintf(text, sizeof(text), "Domains with long running transactions:");
 	TAILQ_FOREACH(tx, &update->core->transactions, age)
