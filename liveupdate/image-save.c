@@ -114,8 +114,8 @@ int image_base_some(struct image_base *base, unsigned int nodes)
 		}
 		error = walk_next(&base->walk, &node);
 		if (!error && node)
-			error = save_node(base->core, base->record, base->writer, &base->walk,
-					  node);
+			error = save_node(base->core, base->record, base->writer,
+					  base->walk.path, base->walk.path_len, node);
 		if (error)
 			return error;
 		nodes--;

@@ -18,12 +18,12 @@ static bool lives(const struct core *core, const uint64_t *record, const struct 
 }
 
 int save_node(const struct core *core, const uint64_t *record, struct stream_writer *writer,
-	      const struct walk *walk, struct node *node)
+	      const char *path, size_t len, struct node *node)
 {
 	const struct perms *list = node->perms;
 	struct stream_perm perms[IMAGE_PERMS_MAX];
-	struct stream_node out = {.path = walk->path,
-				  .path_len = (uint16_t)walk->path_len,
+	struct stream_node out = {.path = path,
+				  .path_len = (uint16_t)len,
 				  .value = (const uint8_t *)node_value(node),
 				  .value_len = node->value_len,
 				  .perms = perms};
@@ -55,7 +55,7 @@ static int save_below(struct core *core, struct stream_writer *writer, const cha
 		return ENOMEM;
 	walk_init(walk, &core->state.store, node_ref(top), name, strlen(name));
 	while (!(error = walk_next(walk, &node)) && node)
-		if ((error = save_node(core, NULL, writer, walk, node)))
+		if ((error = save_node(core, NULL, writer, walk->path, walk->path_len, node)))
 			break;
 	walk_deinit(walk);
 	free(walk);
