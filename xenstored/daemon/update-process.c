@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/log.h"
 
@@ -15,7 +16,7 @@ static struct client *adopt_socket(void *data, int fd)
 {
 	struct update *update = data;
 
-	return sockets_adopt(update->sockets, fd);
+	return sockets_adopt(update->sockets, inheritance_take(update->inheritance, fd));
 }
 
 static int adopt_ring(void *data, unsigned int domid, uint32_t port, struct transport **transport)
@@ -58,6 +59,13 @@ static void set_log(void *data, const struct stream_log *log)
 	else if ((!same || trace->fd < 0) && trace_open(trace, log->file.data))
 		log_message(LOG_WARNING, "Could not open trace file %s: %s", log->file.data,
 			    strerror(errno));
+}
+
+void update_describe_process(struct update *update)
+{
+	update->process.created = (uint64_t)time(NULL);
+	update->process.listen_fd = update->listener->fd;
+	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 }
 
 void update_process_init(struct update *update)
