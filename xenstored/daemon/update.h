@@ -38,6 +38,9 @@ struct update_own {
 	char why[HELPER_TEXT_MAX + 64];
 };
 
+/* Nobody has looked at the file yet. */
+#define UPDATE_UNKNOWN (-1)
+
 struct update {
 	struct core *core;
 	struct host *host;
@@ -51,6 +54,7 @@ struct update {
 
 	struct session session;
 	char file[PATH_MAX]; /* of the session: the new program */
+	int kind;	     /* of that file: enum abilities_kind, once it has been looked at */
 	struct update_own own;
 	bool helpers_left;		 /* that have ended or will, whose status is to be taken */
 	struct inheritance *inheritance; /* what the image to be restored came with, or NULL */
