@@ -16,9 +16,9 @@
 #define ABILITIES_NOTE_TYPE 1u
 
 /* Flags. */
-#define ABILITY_CHECK      1u /* can check an image on a descriptor and exit */
+#define ABILITY_CHECK	   1u /* can check an image on a descriptor and exit */
 #define ABILITY_DESCRIPTOR 2u /* takes the image from an inherited descriptor */
-#define ABILITY_GUARD      4u /* tells a waiting guard when it serves */
+#define ABILITY_GUARD	   4u /* tells a waiting guard when it serves */
 
 /* The contents of the note, in host byte order. */
 struct abilities {
@@ -32,7 +32,7 @@ struct abilities {
 #define ABILITIES_RECORDS 1u
 
 enum abilities_kind {
-	ABILITIES_OWN,     /* the note was found */
+	ABILITIES_OWN,	   /* the note was found */
 	ABILITIES_FOREIGN, /* a program for this machine without the note */
 	ABILITIES_INVALID, /* no program that this machine could execute */
 };
