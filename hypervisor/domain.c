@@ -64,6 +64,8 @@ static void free_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_table_deinit(hv, &domain->evtchns);
 	hv_grant_table_deinit(hv, &domain->grants);
 	hv_mapping_table_deinit(hv, &domain->mappings);
+	hv_vcpus_deinit(hv, &domain->vcpus);
+	hv_ioreq_deinit(hv, domain);
 	hv_release(&hv->allocator, domain, sizeof(*domain));
 }
 
@@ -128,6 +130,8 @@ int hv_domain_create(struct hypervisor *hv, unsigned int caller,
 		return error;
 	}
 
+	/* Who comes while all are being stopped begins nothing that one would have to wait for. */
+	domain->stop = hv->stopping ? HV_STOP_ASKED : HV_STOP_NOT;
 	domain->unique_id = hv_id_next(&hv->ids);
 	if (config->domid == HV_DOMID_ANY)
 		hv->domains.latest = domain->domid;
@@ -253,6 +257,7 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	domain->life = HV_DYING;
 	hv_evtchn_close_all(hv, domain);
 	hv_virq_forget_handler(hv, domain);
+	hv_ioreq_forget(hv, domain);
 	hv_unmap_all(hv, domain);
 }
 

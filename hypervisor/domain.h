@@ -26,6 +26,9 @@
 #include "hypervisor/domain-table.h"
 #include "hypervisor/evtchn.h"
 #include "hypervisor/grant.h"
+#include "hypervisor/ioreq.h"
+#include "hypervisor/quiesce.h"
+#include "hypervisor/vcpu.h"
 
 /* Domids: real ones are below HV_DOMID_FIRST_RESERVED. */
 #define HV_DOMID_FIRST_RESERVED 0x7ff0u
@@ -69,7 +72,11 @@ struct hv_domain {
 	struct hv_evtchn_table evtchns;
 	struct hv_grant_table grants;
 	struct hv_mapping_table mappings;
-	struct hv_domain *next; /* among the removed */
+	struct hv_vcpus vcpus;
+	struct hv_ioreq_server *ioreq; /* HV_IOREQ_SERVERS that serve it; NULL: never had one */
+	uint32_t emulates;	       /* servers of others that it is the emulator of */
+	uint8_t stop;		       /* enum hv_stop */
+	struct hv_domain *next;	       /* among the removed */
 };
 
 /* Zeroed, apart from the domid, it describes an ordinary PV guest. */

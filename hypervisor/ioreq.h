@@ -57,4 +57,7 @@ int hv_ioreq_answer(struct hypervisor *hv, unsigned int caller, unsigned int dom
 /** @domain begins to die: it emulates no more and is served no more. */
 void hv_ioreq_forget(struct hypervisor *hv, struct hv_domain *domain);
 
+/** Free the array. */
+void hv_ioreq_deinit(struct hypervisor *hv, struct hv_domain *domain);
+
 #endif

@@ -37,15 +37,22 @@ enum hv_stop {
 	HV_STOPPED,
 };
 
-struct hv_quiesce {
-	uint16_t *order; /* HVM guests as they are to be stopped */
-	uint32_t count;
-	uint32_t together; /* from this one on, those that stop together... */
-	uint32_t apart;	   /* ...up to but without this one */
-	uint32_t next;	   /* those before are stopped */
-	uint64_t deadline;
-	uint16_t awaited; /* whom the last step waited for */
+/* Domains of one level are stopped at the same time, one level after the other. */
+struct hv_quiesce_entry {
+	uint16_t domid;
+	uint16_t level;
 };
+
+struct hv_quiesce {
+	struct hv_quiesce_entry *order; /* HVM guests, by level */
+	uint32_t count;
+	uint32_t next;	   /* those before are stopped */
+	uint16_t circle;   /* the level whose members stop together, or HV_NO_LEVEL */
+	uint16_t awaited;  /* whom the last step waited for */
+	uint64_t deadline; /* in the caller's unit of time */
+};
+
+#define HV_NO_LEVEL UINT16_MAX
 
 /**
  * Begin to stop all domains, which must be done when @deadline is reached, in the caller's unit of
@@ -60,10 +67,10 @@ int hv_quiesce_begin(struct hypervisor *hv, struct hv_quiesce *quiesce, uint64_t
  */
 int hv_quiesce_step(struct hypervisor *hv, struct hv_quiesce *quiesce, uint64_t now);
 
-/** Let all domains go on, in the opposite order, whatever was reached. Ends @quiesce. */
+/** Let all domains go on, whatever was reached. Ends @quiesce; does nothing if it has ended. */
 void hv_quiesce_undo(struct hypervisor *hv, struct hv_quiesce *quiesce);
 
-/** Does the domain run, as far as it is asked? Not paused, not stopped, not shut down, alive. */
+/** Does the domain run? It is alive, and neither paused nor stopped nor shut down. */
 bool hv_domain_runs(const struct hv_domain *domain);
 
 #endif

@@ -45,9 +45,9 @@ struct hv_vcpu {
 	uint8_t state[HV_VCPU_STATE];
 	uint8_t run; /* enum hv_vcpu_run */
 
-	/* The hypervisor's own. */
-	bool in_hypercall; /* between two steps of one */
-	uint8_t emulation; /* I/O request server that has not answered, plus 1; 0: none */
+	/* The hypervisor's own; both are 0 at a boundary. */
+	uint8_t emulation; /* I/O request server that has not answered, plus 1 */
+	uint64_t progress; /* units done in a hypercall since it was entered */
 };
 
 struct hv_vcpus {
@@ -64,7 +64,7 @@ struct hv_vcpus {
 int hv_vcpus_create(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint32_t count);
 
 /** Set instruction pointer, state (HV_VCPU_STATE bytes) and whether it runs; at a boundary only. */
-int hv_vcpu_set(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint32_t vcpu,
+int hv_vcpu_set(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint32_t number,
 		uint64_t ip, const uint8_t *state, enum hv_vcpu_run run);
 
 /*
@@ -73,23 +73,32 @@ int hv_vcpu_set(struct hypervisor *hv, unsigned int caller, unsigned int domid, 
  */
 
 /** It comes to a hypercall with @units of work. -EBUSY: it stands on one already. */
-int hv_vcpu_hypercall(struct hypervisor *hv, unsigned int domid, uint32_t vcpu, uint64_t number,
+int hv_vcpu_hypercall(struct hypervisor *hv, unsigned int domid, uint32_t number, uint64_t call,
 		      uint64_t units);
 
 /**
  * It runs for a while: a hypercall at the instruction pointer is executed, up to one step of it.
- * When the domain is to be stopped, an unfinished one is left after the step. Returns 1 while one
- * is unfinished, 0 otherwise, or an error.
+ * Returns 1 while one is unfinished, 0 otherwise, or an error.
  */
-int hv_vcpu_run(struct hypervisor *hv, unsigned int domid, uint32_t vcpu);
+int hv_vcpu_run(struct hypervisor *hv, unsigned int domid, uint32_t number);
 
 /* For the mechanism's other parts. */
 
 /** Is nothing of this vCPU inside the hypervisor? */
 bool hv_vcpu_at_boundary(const struct hv_vcpu *vcpu);
 
+/**
+ * Let the vCPUs of @domain leave the hypercalls they are in the middle of. Returns whether all of
+ * them are at a boundary then.
+ */
+bool hv_vcpus_leave(struct hv_domain *domain);
+
 /** Is none of the domain's vCPUs inside the hypervisor? */
 bool hv_vcpus_at_boundary(const struct hv_domain *domain);
+
+/** The vCPU if it can run now, else -EAGAIN or another error. */
+int hv_vcpu_running(struct hypervisor *hv, unsigned int domid, uint32_t number,
+		    struct hv_vcpu **vcpu);
 
 void hv_vcpus_deinit(struct hypervisor *hv, struct hv_vcpus *vcpus);
 
