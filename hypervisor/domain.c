@@ -66,6 +66,9 @@ static void free_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_mapping_table_deinit(hv, &domain->mappings);
 	hv_vcpus_deinit(hv, &domain->vcpus);
 	hv_ioreq_deinit(hv, domain);
+	hv_p2m_deinit(&hv->allocator, &domain->p2m);
+	hv_special_deinit(&hv->allocator, &domain->special);
+	hv_p2m_deinit(&hv->allocator, &domain->iommu);
 	hv_release(&hv->allocator, domain, sizeof(*domain));
 }
 
@@ -79,6 +82,9 @@ static int check_config(struct hypervisor *hv, unsigned int caller,
 	if (!hv_is_control(hv, caller))
 		return -XEN_EPERM;
 	if (config->caps & ~(caller == HV_DOMID_XEN ? all : of_guests))
+		return -XEN_EINVAL;
+	if (config->max_grants > HV_GRANT_MAX_ENTRIES ||
+	    config->max_mappings > HV_GRANT_MAX_MAPPINGS)
 		return -XEN_EINVAL;
 	/* One machine, one hardware domain. */
 	if (config->caps & HV_CAP_HARDWARE && hv->hardware)
@@ -259,6 +265,10 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_virq_forget_handler(hv, domain);
 	hv_ioreq_forget(hv, domain);
 	hv_unmap_all(hv, domain);
+	/* Its devices first, then its memory. */
+	hv_p2m_deinit(&hv->allocator, &domain->iommu);
+	/* What is still mapped by others goes when the domain is freed. */
+	(void)hv_relinquish(hv, domain);
 }
 
 /* The domain to be destroyed, if it may be. */
@@ -311,6 +321,9 @@ unsigned int hv_reclaim(struct hypervisor *hv)
 		struct hv_domain *domain = table->removed;
 		unsigned int domid = domain->domid;
 
+		/* Splitting extents may take memory that there is not now. */
+		if (hv_relinquish(hv, domain))
+			break;
 		table->removed = domain->next;
 		/* May be the last that held its target, which then joins the queue. */
 		if (domain->target)

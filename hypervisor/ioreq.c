@@ -46,6 +46,12 @@ int hv_ioreq_create(struct hypervisor *hv, unsigned int caller, unsigned int dom
 					    HV_IOREQ_SERVERS * sizeof(*domain->ioreq));
 	if (!domain->ioreq)
 		return -XEN_ENOMEM;
+	if (hv->memory) {
+		int error = hv_frame_reference(&hv->memory->table, frame, domain->domid);
+
+		if (error)
+			return error == -XEN_EBUSY ? -XEN_EINVAL : error;
+	}
 	domain->ioreq[free] = (struct hv_ioreq_server){true, emulator->domid, frame};
 	emulator->emulates++;
 	*id = free;
@@ -61,6 +67,8 @@ static void end_server(struct hypervisor *hv, struct hv_domain *domain, uint32_t
 		if (domain->vcpus.vcpus[i].emulation == id + 1)
 			domain->vcpus.vcpus[i].emulation = 0;
 	}
+	if (hv->memory)
+		(void)hv_frame_unreference(&hv->memory->table, domain->ioreq[id].frame);
 	memset(&domain->ioreq[id], 0, sizeof(domain->ioreq[id]));
 	emulator->emulates--;
 }

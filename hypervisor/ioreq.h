@@ -25,13 +25,13 @@ struct hv_domain;
 struct hv_ioreq_server {
 	bool used;
 	uint16_t emulator; /* a domain that is alive */
-	uint64_t frame;	   /* of the requests, a number that means something to the host */
+	uint64_t frame;	   /* of the requests, a frame of the served domain */
 };
 
 /**
  * The caller, a control domain or the device model of @domid (else -EPERM), becomes an emulator of
- * @domid, which must be an HVM guest (else -EINVAL) and not the caller. Fills @id. -ESRCH (no such
- * domain, or dying), -ENOSPC, -ENOMEM.
+ * @domid, which must be an HVM guest and not the caller (else -EINVAL), by requests in @frame of it (-EINVAL
+ * if it is not). Fills @id. -ESRCH (no such domain, or dying), -ENOSPC, -ENOMEM.
  */
 int hv_ioreq_create(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint64_t frame,
 		    uint32_t *id);
