@@ -75,9 +75,9 @@ struct hv_domain {
 	struct hv_grant_table grants;
 	struct hv_mapping_table mappings;
 	struct hv_vcpus vcpus;
-	struct hv_ioreq_server *ioreq; /* HV_IOREQ_SERVERS that serve it; NULL: never had one */
-	uint32_t emulates;	       /* servers of others that it is the emulator of */
-	uint8_t stop;		       /* enum hv_stop */
+	struct hv_ioreq_server *ioreq;	/* HV_IOREQ_SERVERS that serve it; NULL: never had one */
+	uint32_t emulates;		/* servers of others that it is the emulator of */
+	uint8_t stop;			/* enum hv_stop */
 	struct hv_p2m p2m;		/* with modelled memory only */
 	struct hv_special_list special; /* frames outside of the address space */
 	struct hv_p2m iommu;		/* what its devices reach, by the numbers that they use */

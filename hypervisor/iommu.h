@@ -17,8 +17,8 @@ struct hypervisor;
 struct hv_domain;
 
 /**
- * Let the devices of @domid reach, from number @dfn on, the @count frames behind @gfn and those that
- * follow. For control domains (-EPERM). -ESRCH (no such domain, or dying), -ENOENT (no memory
+ * Let the devices of @domid reach, from number @dfn on, the @count frames behind @gfn and those
+ * that follow. For control domains (-EPERM). -ESRCH (no such domain, or dying), -ENOENT (no memory
  * there), -EEXIST (dfn is in use), -EINVAL, -ENOMEM; nothing has changed then.
  */
 int hv_iommu_map(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint64_t dfn,

@@ -30,8 +30,8 @@ struct hv_ioreq_server {
 
 /**
  * The caller, a control domain or the device model of @domid (else -EPERM), becomes an emulator of
- * @domid, which must be an HVM guest and not the caller (else -EINVAL), by requests in @frame of it (-EINVAL
- * if it is not). Fills @id. -ESRCH (no such domain, or dying), -ENOSPC, -ENOMEM.
+ * @domid, which must be an HVM guest and not the caller (else -EINVAL), by requests in @frame of it
+ * (-EINVAL if it is not). Fills @id. -ESRCH (no such domain, or dying), -ENOSPC, -ENOMEM.
  */
 int hv_ioreq_create(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint64_t frame,
 		    uint32_t *id);

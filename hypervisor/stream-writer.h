@@ -17,7 +17,7 @@
 #include "hypervisor/stream.h"
 
 /* Where pages come from. */
-struct hv_stream_pages {
+struct hv_page_source {
 	/*
 	 * One more page of HV_STREAM_PAGE bytes at the end of the stream; contents undefined. It
 	 * is the host's to note its frame number. NULL: there are none.
@@ -27,33 +27,31 @@ struct hv_stream_pages {
 };
 
 struct hv_writer {
-	struct hv_stream_pages pages;
+	struct hv_page_source pages;
 	uint32_t version;
 	int error; /* the first; from then on nothing is written */
 	uint64_t *page;
 	uint32_t used; /* words of page */
 	uint32_t page_count;
 	uint64_t size;	   /* bytes so far */
-	uint64_t checksum; /* since hv_writer_sum() */
-	unsigned int fill; /* bytes of the word that is being put together */
-	uint64_t word;
+	uint64_t checksum; /* of the words since it was set to 0 */
 };
 
 /** A stream of @version begins. */
-void hv_writer_init(struct hv_writer *writer, const struct hv_stream_pages *pages,
+void hv_writer_init(struct hv_writer *writer, const struct hv_page_source *pages,
 		    uint32_t version);
 
-/** Write bytes. */
-void hv_writer_bytes(struct hv_writer *writer, const void *bytes, size_t size);
+/** Write @size bytes, a multiple of 8, that are aligned to 8. */
+void hv_writer_words(struct hv_writer *writer, const void *words, size_t size);
 
-/** Write the header of a record of @type whose @size is known. */
+/** Write the header of a record of @type, which will have @size bytes. */
 void hv_writer_record(struct hv_writer *writer, enum hv_record_type type, uint32_t flags,
 		      uint64_t size);
 
-/** Fill up to a multiple of 8 bytes. */
-void hv_writer_align(struct hv_writer *writer);
-
-/** A word to be filled in later, which is not part of a checksum; NULL after an error. */
+/**
+ * Leave room for a word that will be known later, and is not in the checksum. Returns where it is
+ * to be stored; NULL after an error.
+ */
 uint64_t *hv_writer_later(struct hv_writer *writer);
 
 #endif
