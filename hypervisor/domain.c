@@ -64,8 +64,11 @@ static void free_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_table_deinit(hv, &domain->evtchns);
 	hv_grant_table_deinit(hv, &domain->grants);
 	hv_mapping_table_deinit(hv, &domain->mappings);
+	hv_vcpus_deinit(hv, &domain->vcpus);
+	hv_ioreq_deinit(hv, domain);
 	hv_p2m_deinit(&hv->allocator, &domain->p2m);
 	hv_special_deinit(&hv->allocator, &domain->special);
+	hv_p2m_deinit(&hv->allocator, &domain->iommu);
 	hv_release(&hv->allocator, domain, sizeof(*domain));
 }
 
@@ -79,6 +82,9 @@ static int check_config(struct hypervisor *hv, unsigned int caller,
 	if (!hv_is_control(hv, caller))
 		return -XEN_EPERM;
 	if (config->caps & ~(caller == HV_DOMID_XEN ? all : of_guests))
+		return -XEN_EINVAL;
+	if (config->max_grants > HV_GRANT_MAX_ENTRIES ||
+	    config->max_mappings > HV_GRANT_MAX_MAPPINGS)
 		return -XEN_EINVAL;
 	/* One machine, one hardware domain. */
 	if (config->caps & HV_CAP_HARDWARE && hv->hardware)
@@ -130,6 +136,8 @@ int hv_domain_create(struct hypervisor *hv, unsigned int caller,
 		return error;
 	}
 
+	/* Who comes while all are being stopped begins nothing that one would have to wait for. */
+	domain->stop = hv->stopping ? HV_STOP_ASKED : HV_STOP_NOT;
 	domain->unique_id = hv_id_next(&hv->ids);
 	if (config->domid == HV_DOMID_ANY)
 		hv->domains.latest = domain->domid;
@@ -255,7 +263,10 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	domain->life = HV_DYING;
 	hv_evtchn_close_all(hv, domain);
 	hv_virq_forget_handler(hv, domain);
+	hv_ioreq_forget(hv, domain);
 	hv_unmap_all(hv, domain);
+	/* Its devices first, then its memory. */
+	hv_p2m_deinit(&hv->allocator, &domain->iommu);
 	/* What is still mapped by others goes when the domain is freed. */
 	(void)hv_relinquish(hv, domain);
 }
