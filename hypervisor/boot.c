@@ -62,6 +62,9 @@ int hv_boot_first(struct hv_memory *memory, const struct hv_image_memory *self,
 	if (!error && region)
 		error = hv_frames_set(table, span.first, region, HV_DOMID_INVALID,
 				      HV_FRAME_BOOTMEM);
+	/* The breadcrumb's place is not given away. */
+	if (!error && region)
+		error = hv_frames_set(table, span.first, 1, HV_DOMID_XEN, HV_FRAME_XEN);
 	/* Boot memory is not known to the heap yet, so this is not taken from it. */
 	if (!error)
 		error = hv_heap_allocate_contiguous(&memory->heap, frame_table, 1, HV_DOMID_XEN,
@@ -141,14 +144,13 @@ int hv_boot_update(struct hv_boot *boot, const struct hv_image_memory *self,
 static int find_array(struct hv_boot *boot)
 {
 	const struct hv_mapper *mapper = boot->mapper;
-	uint64_t *words = mapper->map_contiguous(mapper->data, boot->bootmem.regions[0].first, 1);
 	int error;
 
-	if (!words)
+	boot->words = mapper->map_contiguous(mapper->data, boot->bootmem.regions[0].first, 1);
+	if (!boot->words)
 		return wrong(boot, -XEN_ENOMEM, "the breadcrumb cannot be mapped");
-	error = hv_breadcrumb_decode(words, boot->frames, &boot->bootmem, &boot->breadcrumb,
+	error = hv_breadcrumb_decode(boot->words, boot->frames, &boot->bootmem, &boot->breadcrumb,
 				     &boot->reason);
-	mapper->unmap(mapper->data, words, 1);
 	if (error)
 		return error;
 	boot->array = mapper->map_contiguous(mapper->data, boot->breadcrumb.array,
@@ -189,8 +191,10 @@ void hv_boot_abandon(struct hv_boot *boot)
 	if (boot->array)
 		mapper->unmap(mapper->data, boot->array,
 			      hv_breadcrumb_array_frames(boot->breadcrumb.pages));
+	if (boot->words)
+		mapper->unmap(mapper->data, boot->words, 1);
 	boot->stream = NULL;
-	boot->array = NULL;
+	boot->array = boot->words = NULL;
 }
 
 static struct hv_frame_span array_span(const struct hv_boot *boot)
@@ -313,6 +317,7 @@ void hv_boot_drop_stream(struct hv_boot *boot, struct hv_memory *memory)
 {
 	const struct hv_frame_span array = array_span(boot);
 
+	boot->words[0] = 0;
 	/* A frame that cannot be freed for want of memory stays the hypervisor's until the next
 	 * update. */
 	for (uint64_t i = 0; i < boot->breadcrumb.pages; i++)

@@ -27,9 +27,6 @@
 #include "hypervisor/liveupdate-option.h"
 #include "hypervisor/memory.h"
 
-/* Images are placed below 4 GiB. */
-#define HV_IMAGE_LIMIT (UINT64_C(1) << (32 - HV_PAGE_SHIFT))
-
 /**
  * The first boot. @memory: its frames say what is RAM (HV_FRAME_FREE). Takes the highest place
  * below HV_IMAGE_LIMIT for the image, and boot memory of the option's size, rounded up to 2 MiB;
@@ -49,6 +46,7 @@ struct hv_boot {
 	uint64_t frames; /* of the machine */
 	const struct hv_mapper *mapper;
 	struct hv_breadcrumb breadcrumb;
+	uint64_t *words;    /* mapped: the breadcrumb */
 	uint64_t *array;    /* mapped: the frames of the stream */
 	void *stream;	    /* mapped */
 	const char *reason; /* why something failed: a constant sentence */
@@ -90,7 +88,7 @@ int hv_boot_finish(struct hv_boot *boot, struct hv_memory *memory,
 /** All that must survive has an owner: what is free now is the heap. */
 void hv_boot_plug(struct hv_memory *memory);
 
-/** Unmap the stream and free its frames. */
+/** All is restored: forget the breadcrumb, unmap the stream and free its frames. */
 void hv_boot_drop_stream(struct hv_boot *boot, struct hv_memory *memory);
 
 /** Unmap the stream and leave everything to the next attempt. */

@@ -33,8 +33,9 @@ struct hv_frame_span {
 	uint64_t count;
 };
 
-#define HV_IMAGE_ALIGN	   512u /* frames: 2 MiB */
-#define HV_BOOTMEM_REGIONS 16u	/* at most, the first included */
+#define HV_IMAGE_ALIGN	   512u					 /* frames: 2 MiB */
+#define HV_IMAGE_LIMIT	   (UINT64_C(1) << (32 - HV_PAGE_SHIFT)) /* images are below 4 GiB */
+#define HV_BOOTMEM_REGIONS 16u					 /* at most, the first included */
 
 struct hv_bootmem {
 	struct hv_frame_span image;
