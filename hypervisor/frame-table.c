@@ -15,9 +15,9 @@
 #include "hypervisor/xen-errno.h"
 
 static const char *const type_names[HV_FRAME_TYPES] = {
-	"absent", "bad",	 "free",	"bootmem",	"image",       "xen",
-	"ram",	  "shared-info", "grant-table", "grant-status", "event-array", "p2m",
-	"iommu",  "ioreq",	 "m2p",		"stream",
+	"absent", "bad",   "free",	  "bootmem",	 "image",	 "xen",
+	"kexec",  "ram",   "shared-info", "grant-table", "grant-status", "event-array",
+	"p2m",	  "iommu", "ioreq",	  "m2p",	 "stream",
 };
 
 const char *hv_frame_type_name(unsigned int type)

@@ -41,22 +41,23 @@
 
 /* What a frame is for. The numbers stand in streams; they are never given another meaning. */
 enum hv_frame_type {
-	HV_FRAME_ABSENT = 0,	   /* no memory there, or not ours: firmware, devices */
-	HV_FRAME_BAD = 1,	   /* broken, never to be used */
-	HV_FRAME_FREE = 2,	   /* in the heap */
-	HV_FRAME_BOOTMEM = 3,	   /* free, but only for what need not survive an update */
-	HV_FRAME_IMAGE = 4,	   /* the hypervisor's image */
-	HV_FRAME_XEN = 5,	   /* the hypervisor's own data, which an update makes anew */
-	HV_FRAME_RAM = 6,	   /* from here on: survives an update. A domain's memory */
-	HV_FRAME_SHARED_INFO = 7,  /* shared by the hypervisor with its owner */
-	HV_FRAME_GRANT_TABLE = 8,  /* entries of the owner's grant table */
-	HV_FRAME_GRANT_STATUS = 9, /* the same, of version 2 */
-	HV_FRAME_EVENT_ARRAY = 10, /* FIFO event channels' words and control blocks */
-	HV_FRAME_P2M = 11,	   /* second-level page tables of the owner */
-	HV_FRAME_IOMMU = 12,	   /* IOMMU page tables, live at all times */
-	HV_FRAME_IOREQ = 13,	   /* pages between a domain and its device model */
-	HV_FRAME_M2P = 14,	   /* machine-to-physical table, which guests can read */
-	HV_FRAME_STREAM = 15,	   /* the live update stream and the array that lists its pages */
+	HV_FRAME_ABSENT = 0,	    /* no memory there, or not ours: firmware, devices */
+	HV_FRAME_BAD = 1,	    /* broken, never to be used */
+	HV_FRAME_FREE = 2,	    /* in the heap */
+	HV_FRAME_BOOTMEM = 3,	    /* free, but only for what need not survive an update */
+	HV_FRAME_IMAGE = 4,	    /* the hypervisor's image */
+	HV_FRAME_XEN = 5,	    /* the hypervisor's own data, which an update makes anew */
+	HV_FRAME_KEXEC = 6,	    /* a loaded image on its way to where it runs */
+	HV_FRAME_RAM = 7,	    /* from here on: survives an update. A domain's memory */
+	HV_FRAME_SHARED_INFO = 8,   /* shared by the hypervisor with its owner */
+	HV_FRAME_GRANT_TABLE = 9,   /* entries of the owner's grant table */
+	HV_FRAME_GRANT_STATUS = 10, /* the same, of version 2 */
+	HV_FRAME_EVENT_ARRAY = 11,  /* FIFO event channels' words and control blocks */
+	HV_FRAME_P2M = 12,	    /* second-level page tables of the owner */
+	HV_FRAME_IOMMU = 13,	    /* IOMMU page tables, live at all times */
+	HV_FRAME_IOREQ = 14,	    /* pages between a domain and its device model */
+	HV_FRAME_M2P = 15,	    /* machine-to-physical table, which guests can read */
+	HV_FRAME_STREAM = 16,	    /* the live update stream and the array that lists its pages */
 	HV_FRAME_TYPES
 };
 
@@ -64,6 +65,12 @@ enum hv_frame_type {
 static inline bool hv_frame_survives(enum hv_frame_type type)
 {
 	return type >= HV_FRAME_RAM;
+}
+
+/** May frames of this type be in boot memory? What an update needs until the end may not. */
+static inline bool hv_frame_in_bootmem(enum hv_frame_type type)
+{
+	return type < HV_FRAME_KEXEC;
 }
 
 /** The name of a type, for messages and dumps; "?" for what is none. */
