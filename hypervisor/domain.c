@@ -38,8 +38,7 @@ void hv_domain_ref(struct hv_domain *domain)
 	domain->refs++;
 }
 
-/* Nobody holds it: from now on it is not found, and waits to be freed. */
-static void remove_domain(struct hypervisor *hv, struct hv_domain *domain)
+void hv_domain_remove(struct hypervisor *hv, struct hv_domain *domain)
 {
 	struct hv_table *table = &hv->domains;
 
@@ -56,7 +55,7 @@ static void remove_domain(struct hypervisor *hv, struct hv_domain *domain)
 void hv_domain_unref(struct hypervisor *hv, struct hv_domain *domain)
 {
 	if (--domain->refs == 0)
-		remove_domain(hv, domain);
+		hv_domain_remove(hv, domain);
 }
 
 static void free_domain(struct hypervisor *hv, struct hv_domain *domain)

@@ -158,6 +158,9 @@ void hv_domain_ref(struct hv_domain *domain);
 /** Let go of it. With the last reference a dead domain is removed. */
 void hv_domain_unref(struct hypervisor *hv, struct hv_domain *domain);
 
+/** Nobody holds it: from now on it is not found, and waits to be freed. */
+void hv_domain_remove(struct hypervisor *hv, struct hv_domain *domain);
+
 /** Is @caller a control domain, or the hypervisor itself? */
 bool hv_is_control(struct hypervisor *hv, unsigned int caller);
 

@@ -47,16 +47,17 @@ struct hv_restore_domain; /* the work on one domain, restore-internal.h */
 
 struct hv_restore {
 	struct hypervisor *hv;
-	const uint8_t *stream;
-	uint64_t size;
+	struct hv_allocator allocator;
 	uint32_t version;
 	uint32_t domain_count; /* pieces of work of each pass */
 	struct hv_restore_domain *domains;
+	uint16_t *index;   /* domid -> number of its piece of work, plus 1 */
+	uint32_t hardware; /* domid of the hardware domain */
+	uint16_t virq_handlers[HV_VIRQ_COUNT];
 
 	/* Results. */
 	uint32_t failed;    /* domains, after hv_restore_finish() */
 	const char *reason; /* why begin or finish failed: a constant sentence */
-	uint64_t reason_at; /* offset in the stream */
 };
 
 /**

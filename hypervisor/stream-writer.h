@@ -38,8 +38,7 @@ struct hv_writer {
 };
 
 /** A stream of @version begins. */
-void hv_writer_init(struct hv_writer *writer, const struct hv_page_source *pages,
-		    uint32_t version);
+void hv_writer_init(struct hv_writer *writer, const struct hv_page_source *pages, uint32_t version);
 
 /** Write @size bytes, a multiple of 8, that are aligned to 8. */
 void hv_writer_words(struct hv_writer *writer, const void *words, size_t size);
