@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hypervisor/restore-internal.h"
+#include "hypervisor/stream-machine.h"
 
 struct hv_restore_domain *hv_restore_find(struct hv_restore *restore, uint32_t domid)
 {
@@ -16,60 +17,14 @@ struct hv_restore_domain *hv_restore_find(struct hv_restore *restore, uint32_t d
 	return number ? &restore->domains[number - 1] : NULL;
 }
 
-/* All that hv_restore_begin() reads before it makes anything. */
-struct machine_records {
-	struct hv_stream_header header;
-	struct hv_read_record records[HV_RECORD_DOMAIN];
-	struct hv_reader sections;
-};
-
-static const struct hv_read_record *record_of(const struct machine_records *machine,
+static const struct hv_read_record *record_of(const struct hv_machine_records *machine,
 					      enum hv_record_type type)
 {
 	return &machine->records[type];
 }
 
-/* Read the machine's records, up to the first section or the end. */
-static const char *read_machine(const void *stream, size_t size, struct machine_records *machine,
-				bool *unsupported)
-{
-	const char *reason = hv_read_header(stream, size, &machine->header, &machine->sections,
-					    unsupported);
-	const uint8_t *begin = machine->sections.at;
-	struct hv_reader *reader = &machine->sections;
-	struct hv_read_record record;
-	uint32_t latest = 0;
-	uint64_t checksum;
-
-	if (reason)
-		return reason;
-	*unsupported = (HV_STREAM_REQUIRED & ~machine->header.types) != 0;
-	if (*unsupported)
-		return "the stream lacks records that are required";
-	for (;;) {
-		struct hv_reader ahead = *reader;
-
-		reason = hv_read_record(&ahead, &record);
-		if (reason)
-			return reason;
-		if (record.type == HV_RECORD_DOMAIN || record.type == HV_RECORD_END)
-			break;
-		*reader = ahead;
-		if (!hv_record_name(record.type))
-			continue;
-		if (record.type <= latest || record.type > HV_RECORD_DOMAIN)
-			return "the machine's records are not in order";
-		latest = record.type;
-		machine->records[latest] = record;
-	}
-	checksum = hv_read_checksum(0, stream, offsetof(struct hv_stream_header, size));
-	checksum = hv_read_checksum(checksum, begin, (uint64_t)(reader->at - begin));
-	checksum = hv_checksum(checksum, machine->header.size);
-	return checksum == machine->header.checksum ? NULL : "the machine's records have changed";
-}
-
 /* Find the sections. */
-static const char *find_sections(struct hv_restore *restore, struct machine_records *machine)
+static const char *find_sections(struct hv_restore *restore, struct hv_machine_records *machine)
 {
 	const struct hv_stream_identity *identities = record_of(machine, HV_RECORD_DOMAINS)->data;
 	struct hv_reader *reader = &machine->sections;
@@ -161,6 +116,9 @@ static const char *restore_regions(struct hv_restore *restore, const struct hv_r
 
 	if (record->count && !memory)
 		return "there are regions without memory";
+	/* A hypervisor that booted by itself had to know them before it had a frame table. */
+	if (record->count && memory->bootmem.region_count)
+		return NULL;
 	for (uint64_t i = 0; i < record->count; i++) {
 		struct hv_bootmem *bootmem = &memory->bootmem;
 
@@ -213,7 +171,7 @@ static int reserve_domids(struct hv_restore *restore)
 	return 0;
 }
 
-static const char *begin(struct hv_restore *restore, struct machine_records *machine, int *error)
+static const char *begin(struct hv_restore *restore, struct hv_machine_records *machine, int *error)
 {
 	const struct hv_read_record *fixed = record_of(machine, HV_RECORD_MACHINE);
 	const char *reason;
@@ -245,16 +203,15 @@ static const char *begin(struct hv_restore *restore, struct machine_records *mac
 int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 		     const struct hv_config *config, const void *stream, size_t size)
 {
-	struct machine_records machine;
+	struct hv_machine_records machine;
 	bool unsupported;
 	int error = 0;
 
 	memset(restore, 0, sizeof(*restore));
-	memset(&machine, 0, sizeof(machine));
 	restore->hv = hv;
 	restore->allocator = config->allocator;
 	hv_init(hv, config);
-	restore->reason = read_machine(stream, size, &machine, &unsupported);
+	restore->reason = hv_read_machine(stream, size, &machine, &unsupported);
 	if (restore->reason)
 		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
 	restore->version = machine.header.version;
