@@ -266,6 +266,7 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_close_all(hv, domain);
 	hv_virq_forget_handler(hv, domain);
 	hv_ioreq_forget(hv, domain);
+	(void)hv_vcpus_leave(domain);
 	hv_unmap_all(hv, domain);
 	/* Its devices first, then its memory. */
 	hv_p2m_deinit(&hv->allocator, &domain->iommu);
