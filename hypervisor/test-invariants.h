@@ -112,6 +112,38 @@ static void check_changes(const struct hypervisor *hv)
 		assert_true(hv->changes.bits[word] == 0);
 }
 
+/* What a domain's lists say it has is what the frame table says it has. */
+static void check_frames(struct hypervisor *hv)
+{
+	const struct hv_domain *domain = hv_table_next(&hv->domains, 0);
+	struct hv_frame_table *table = &hv->memory->table;
+	uint64_t listed = 0, owned = 0, position = 0;
+	struct hv_frames frames;
+
+	for (; domain; domain = hv_table_next(&hv->domains, domain->domid + 1u)) {
+		uint64_t pages = 0;
+
+		for (uint32_t i = 0; i < domain->p2m.count; i++) {
+			const struct hv_extent *extent = &domain->p2m.extents[i];
+
+			for (position = extent->mfn; position < extent->mfn + extent->count;) {
+				assert_true(hv_frames_walk(table, &position, &frames));
+				assert_int_equal(frames.owner, domain->domid);
+				assert_int_equal(frames.type, HV_FRAME_RAM);
+			}
+			pages += extent->count;
+		}
+		assert_int_equal(pages, domain->p2m.frames);
+		assert_int_equal(pages, domain->pages);
+		listed += pages;
+	}
+	for (position = 0; hv_frames_walk(table, &position, &frames);)
+		owned += frames.type == HV_FRAME_RAM ? frames.count : 0;
+	assert_int_equal(listed, owned);
+	/* The rule of boot memory. */
+	assert_true(hv_bootmem_check(&hv->memory->bootmem, table, &frames));
+}
+
 /** Check all that must hold. */
 static void check_invariants(struct hypervisor *hv)
 {
@@ -130,6 +162,8 @@ static void check_invariants(struct hypervisor *hv)
 		removed--;
 	assert_int_equal(removed, 0);
 	check_changes(hv);
+	if (hv->memory)
+		check_frames(hv);
 }
 
 static uint64_t digest_bytes(uint64_t digest, const void *data, size_t size)
