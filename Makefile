@@ -55,16 +55,19 @@ CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call source
 # 9pfs: both ends' protocol; the front-end; the server.
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
+# What of the stub domain runs in an ordinary process too: into the unit tests.
+UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
-	xenstored/ninep xenstored/ninepfsd
+	xenstored/stubdom/update xenstored/ninep xenstored/ninepfsd
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 
 # The simulated host: the mechanism, the process around it, and look-alikes of Xen's libraries.
-HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c)
-SIMXEN_OBJECTS := $(call objects,$(call sources,hypervisor/host) hypervisor/libs/client.c)
+HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c \
+	$(filter-out %/simxen.c,$(call sources,hypervisor/host)) hypervisor/libs/client.c \
+	liveupdate/elf-note.c)
 SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 libxengnttab.so.1 \
 	libxencall.so.1 libxenmanage.so.1 libxenctrl.so.4.17 libxenguest.so.4.17 simxen-preload.so)
 
@@ -72,8 +75,8 @@ IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
 	$(OUT)/simxen $(SIMXEN_LIBS)
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
-	$(HARNESS_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
+	$(UPDATE_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
@@ -91,6 +94,7 @@ $(OUT)/libcore.a: $(CORE_OBJECTS)
 $(OUT)/libdaemon.a: $(DAEMON_OBJECTS)
 $(OUT)/libclient.a: $(CLIENT_OBJECTS)
 $(OUT)/libninep.a: $(NINEP_OBJECTS)
+$(OUT)/libupdate.a: $(UPDATE_OBJECTS)
 $(OUT)/lib%.a:
 	$(call say,AR)
 	$(Q)rm -f $@
@@ -116,7 +120,7 @@ $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OU
 
 $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
-$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libupdate.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
 		$(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
@@ -125,13 +129,13 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libninep.a $(OUT)
 $(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
-$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
 
-$(OUT)/simxen: $(SIMXEN_OBJECTS) $(OUT)/libhypervisor.a
+$(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 

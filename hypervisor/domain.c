@@ -64,6 +64,8 @@ static void free_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_table_deinit(hv, &domain->evtchns);
 	hv_grant_table_deinit(hv, &domain->grants);
 	hv_mapping_table_deinit(hv, &domain->mappings);
+	hv_p2m_deinit(&hv->allocator, &domain->p2m);
+	hv_special_deinit(&hv->allocator, &domain->special);
 	hv_release(&hv->allocator, domain, sizeof(*domain));
 }
 
@@ -254,6 +256,8 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_close_all(hv, domain);
 	hv_virq_forget_handler(hv, domain);
 	hv_unmap_all(hv, domain);
+	/* What is still mapped by others goes when the domain is freed. */
+	(void)hv_relinquish(hv, domain);
 }
 
 /* The domain to be destroyed, if it may be. */
@@ -306,6 +310,9 @@ unsigned int hv_reclaim(struct hypervisor *hv)
 		struct hv_domain *domain = table->removed;
 		unsigned int domid = domain->domid;
 
+		/* Splitting extents may take memory that there is not now. */
+		if (hv_relinquish(hv, domain))
+			break;
 		table->removed = domain->next;
 		/* May be the last that held its target, which then joins the queue. */
 		if (domain->target)

@@ -26,6 +26,7 @@
 #include "hypervisor/domain-table.h"
 #include "hypervisor/evtchn.h"
 #include "hypervisor/grant.h"
+#include "hypervisor/p2m.h"
 
 /* Domids: real ones are below HV_DOMID_FIRST_RESERVED. */
 #define HV_DOMID_FIRST_RESERVED 0x7ff0u
@@ -69,7 +70,9 @@ struct hv_domain {
 	struct hv_evtchn_table evtchns;
 	struct hv_grant_table grants;
 	struct hv_mapping_table mappings;
-	struct hv_domain *next; /* among the removed */
+	struct hv_p2m p2m;		/* with modelled memory only */
+	struct hv_special_list special; /* frames outside of the address space */
+	struct hv_domain *next;		/* among the removed */
 };
 
 /* Zeroed, apart from the domid, it describes an ordinary PV guest. */

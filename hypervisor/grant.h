@@ -5,7 +5,8 @@
  * Each domain has a table of entries; an entry names a frame, who may map it, and
  * whether only for reading. The domain that maps gets a handle, which stands in
  * its own table of mappings. A frame is a number that means something to the host
- * only.
+ * only; on a machine with modelled memory it is one of the frame table, where mappings
+ * are counted as references.
  *
  * What is mapped stays valid until it is unmapped, whatever the granting domain
  * does. If it revokes the entry meanwhile, nobody can map it any more, and the
@@ -86,7 +87,7 @@ int hv_grant_end_access(struct hypervisor *hv, unsigned int caller, unsigned int
 
 /**
  * Map entry @ref of @domid. Fills @handle and @frame. Errors: -ESRCH (no such domain, or dying),
- * -EINVAL (nothing granted there), -EPERM (granted to somebody else, or only for reading),
+ * -EINVAL (nothing granted there, or a frame that is not its own), -EPERM (granted to somebody else, or only for reading),
  * -ENOSPC (no more handles), -ENOMEM.
  */
 int hv_grant_map(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint32_t ref,

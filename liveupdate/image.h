@@ -91,6 +91,22 @@ struct perms *image_own_perms_get(struct restore *restore, const struct stream_o
 /** The client of a conn-id, or NULL. */
 struct client *image_client(const struct restore *restore, uint32_t conn_id);
 
+/** What a client has sent and is owed, put back. Returns 0, ENOMEM, or EINVAL: that is no output.
+ */
+int image_restore_input(struct client *client, const struct stream_connection *in);
+int image_restore_output(struct core *core, struct client *client,
+			 const struct stream_connection *in);
+
+/** Set the limits that @in has a name and a value of. */
+void image_take_quotas(const struct stream_quotas *in, struct quota_limits *limits);
+
+/* One of each, for whole images and for fragments. */
+int save_domain_quota(const struct domain *domain, struct stream_writer *writer);
+int save_client(struct core *core, const struct client *client, uint32_t id,
+		const struct image_requester *requester, struct stream_writer *writer);
+int save_node(struct core *core, struct stream_writer *writer, const char *path, size_t len,
+	      struct node *node);
+
 int save_domains(struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,

@@ -27,12 +27,12 @@ uint16_t image_perms(const struct core *core, const struct perms *perms, struct 
 	return count;
 }
 
-static int save_node(struct core *core, struct stream_writer *writer, const struct walk *walk,
-		     struct node *node)
+int save_node(struct core *core, struct stream_writer *writer, const char *path, size_t len,
+	      struct node *node)
 {
 	struct stream_perm perms[PERMS_MAX];
-	struct stream_node out = {.path = walk->path,
-				  .path_len = (uint16_t)walk->path_len,
+	struct stream_node out = {.path = path,
+				  .path_len = (uint16_t)len,
 				  .value = (const uint8_t *)node_value(node),
 				  .value_len = node->value_len,
 				  .perms = perms};
@@ -54,7 +54,7 @@ static int save_below(struct core *core, struct stream_writer *writer, const cha
 		return ENOMEM;
 	walk_init(walk, &core->state.store, node_ref(top), name, strlen(name));
 	while (!(error = walk_next(walk, &node)) && node)
-		if ((error = save_node(core, writer, walk, node)))
+		if ((error = save_node(core, writer, walk->path, walk->path_len, node)))
 			break;
 	walk_deinit(walk);
 	free(walk);

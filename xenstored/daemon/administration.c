@@ -167,15 +167,26 @@ static int live_update(void *data, struct request *request, const struct arg *ar
 	return update_control(administration->update, request, args, count, out);
 }
 
+static int migrate(void *data, struct request *request, const struct arg *args, size_t count,
+		   struct control_text *out)
+{
+	struct administration *administration = data;
+
+	return migration_control(&administration->migration, request, args, count, out);
+}
+
 static void client_gone(void *data, const struct client *client)
 {
 	struct administration *administration = data;
+
+	migration_client_gone(&administration->migration, client);
 
 	update_client_gone(administration->update, client);
 }
 
 static const struct control_ops control = {
 	.live_update = live_update,
+	.migrate = migrate,
 	.client_gone = client_gone,
 	.log_switch = log_switch,
 	.log_settings = log_settings,

@@ -8,12 +8,14 @@
 
 #include "core/core.h"
 #include "daemon/trace.h"
+#include "liveupdate/migration.h"
 
 struct administration {
 	struct logger logger; /* for struct world */
 	struct trace trace;   /* the caller initializes it */
 	struct core *core;
 	struct update *update;
+	struct migration migration;
 };
 
 /** Connect the trace, the log and the control commands to @core. */

@@ -28,8 +28,8 @@ struct update {
 	struct listener *listener;
 	struct sockets *sockets;
 	struct signals *signals;
-	char **argv;         /* of this process */
-	const char *rundir;  /* of the option, or NULL */
+	char **argv;	    /* of this process */
+	const char *rundir; /* of the option, or NULL */
 	struct trace *trace;
 	struct image_process process;
 
@@ -41,8 +41,8 @@ struct update {
 	bool force;
 	unsigned int timeout, version;
 	uint64_t since; /* ms */
-	pid_t checker;  /* the new program, trying an image; 0 = not yet started */
-	bool checked;   /* it could restore the image */
+	pid_t checker;	/* the new program, trying an image; 0 = not yet started */
+	bool checked;	/* it could restore the image */
 	struct image_requester requester;
 	bool guard_left; /* a guard that has ended or will, whose status is to be taken */
 };
