@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <xenstore.h>
 
-#include "ninepfsd/device.h"
+#include "ninepfsd/backend.h"
 #include "ninepfsd/nodes.h"
 #include "ninepfsd/share.h"
 

@@ -22,7 +22,7 @@
 #include "daemon/daemonize.h"
 #include "daemon/log.h"
 #include "daemon/pidfile.h"
-#include "ninepfsd/device.h"
+#include "ninepfsd/backend.h"
 #include "ninepfsd/nodes.h"
 
 #define ROOT_TOKEN    "root"
@@ -33,7 +33,7 @@
 
 struct service {
 	struct xs_handle *xs;
-	struct device *devices;
+	struct backend *devices;
 	int wake, signals;
 	bool scan, released;
 };
@@ -48,9 +48,9 @@ static int64_t now_ms(void)
 
 /* ---- devices ---- */
 
-static struct device *find(struct service *service, unsigned int domid, unsigned int number)
+static struct backend *find(struct service *service, unsigned int domid, unsigned int number)
 {
-	for (struct device *device = service->devices; device; device = device->next)
+	for (struct backend *device = service->devices; device; device = device->next)
 		if (device->domid == domid && device->number == number)
 			return device;
 	return NULL;
@@ -70,13 +70,13 @@ static bool parse(const char *text, unsigned int *value)
 
 static void note(struct service *service, unsigned int domid, unsigned int number)
 {
-	struct device *device = find(service, domid, number);
+	struct backend *device = find(service, domid, number);
 
 	if (device) {
 		device->dirty = true;
 		return;
 	}
-	device = device_new(domid, number);
+	device = backend_new(domid, number);
 	if (!device)
 		return;
 	device->next = service->devices;
@@ -102,7 +102,7 @@ static void scan(struct service *service)
 		free(inner);
 	}
 	free(names);
-	for (struct device *device = service->devices; device; device = device->next)
+	for (struct backend *device = service->devices; device; device = device->next)
 		device->dirty = true;
 }
 
@@ -142,17 +142,17 @@ static void look_at_devices(struct service *service)
 		scan(service);
 	service->scan = false;
 	if (service->released)
-		for (struct device *device = service->devices; device; device = device->next)
-			device_domain_released(device, service->xs);
+		for (struct backend *device = service->devices; device; device = device->next)
+			backend_domain_released(device, service->xs);
 	service->released = false;
-	for (struct device **link = &service->devices; *link;) {
-		struct device *device = *link;
+	for (struct backend **link = &service->devices; *link;) {
+		struct backend *device = *link;
 
 		if (device->dirty) {
 			device->dirty = false;
-			if (!device_look(device, service->xs, service->wake, now_ms())) {
+			if (!backend_look(device, service->xs, service->wake, now_ms())) {
 				*link = device->next;
-				device_free(device, service->xs);
+				backend_free(device, service->xs);
 				continue;
 			}
 		}
@@ -165,7 +165,7 @@ static int next_timeout(struct service *service)
 {
 	int64_t now = now_ms(), next = -1;
 
-	for (struct device *device = service->devices; device; device = device->next) {
+	for (struct backend *device = service->devices; device; device = device->next) {
 		if (!device->not_before)
 			continue;
 		if (device->not_before <= now) {
@@ -181,7 +181,7 @@ static int next_timeout(struct service *service)
 
 static bool any_dirty(const struct service *service)
 {
-	for (const struct device *device = service->devices; device; device = device->next)
+	for (const struct backend *device = service->devices; device; device = device->next)
 		if (device->dirty)
 			return true;
 	return false;
@@ -210,7 +210,7 @@ static void loop(struct service *service)
 		if (fds[0].revents && !take_watches(service))
 			fatal("the connection to the Xenstore is lost");
 		if (fds[1].revents && read(service->wake, &count, sizeof(count)) > 0)
-			for (struct device *device = service->devices; device;
+			for (struct backend *device = service->devices; device;
 			     device = device->next)
 				device->dirty = true;
 		look_at_devices(service);
@@ -276,10 +276,10 @@ int service_run(const struct service_options *options)
 
 	xs_rm(service.xs, XBT_NULL, STATE_NODE "/state");
 	while (service.devices) {
-		struct device *device = service.devices;
+		struct backend *device = service.devices;
 
 		service.devices = device->next;
-		device_free(device, service.xs);
+		backend_free(device, service.xs);
 	}
 	xs_close(service.xs);
 	unlink(options->pid_file);
