@@ -139,7 +139,8 @@ $(OBJ)/stubdom/%.o: %.S Makefile
 # A static program that is started by a hypervisor; it is an unstripped one that shows addresses.
 STUBDOM_LDFLAGS := -static -no-pie -Wl,-z,noseparate-code -Wl,--no-warn-rwx-segments \
 	-Wl,--build-id=none -Wl,-u,stubdom_start
-$(OUT)/xenstored-stubdom.debug: $(STUBDOM_OBJECTS) $(RING0_OBJECTS) $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(OUT)/xenstored-stubdom.debug: $(STUBDOM_OBJECTS) $(RING0_OBJECTS) $(OUT)/libupdate.a $(OUT)/libninep.a \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(STUBDOM_LDFLAGS) -o $@ $^
 

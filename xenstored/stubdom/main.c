@@ -17,8 +17,10 @@
 #include "daemon/administration.h"
 #include "daemon/log.h"
 #include "daemon/settings.h"
+#include "stubdom/files.h"
 #include "stubdom/host.h"
 #include "stubdom/ring0/clock.h"
+#include "stubdom/ring0/console.h"
 #include "stubdom/ring0/events.h"
 #include "stubdom/ring0/memory.h"
 #include "stubdom/ring0/ring0.h"
@@ -33,6 +35,7 @@ struct stubdom {
 	struct world world;
 	struct stubdom_host host;
 	struct core *core;
+	struct files files;
 	struct stubdom_update update;
 };
 
@@ -76,12 +79,36 @@ static void make_core(struct stubdom *stubdom)
 			      &stubdom_update_administration, &stubdom->update);
 }
 
-/* Returns the ms until the next turn is due at the latest; -1: only an event can bring something.
- */
+static void take_events(void *host)
+{
+	stubdom_host_events(host);
+}
+
+/* A message for the administrator, who may be at either place. */
+static void log_line(void *data, const char *text)
+{
+	struct stubdom *stubdom = data;
+
+	console_write(text, strlen(text));
+	console_write("\n", 1);
+	files_log(&stubdom->files, text);
+}
+
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Returns the ms until the next turn is due at the latest; -1: only events can bring something. */
 static int turn(struct stubdom *stubdom)
 {
-	stubdom_host_events(&stubdom->host);
-	return core_turn(stubdom->core);
+	int due;
+
+	take_events(&stubdom->host);
+	due = core_turn(stubdom->core);
+	due = sooner(due, files_turn(&stubdom->files));
+	/* The front-end may have asked the store for something. */
+	return TAILQ_EMPTY(&stubdom->core->runnable) ? due : 0;
 }
 
 _Noreturn static void run(struct stubdom *stubdom)
@@ -101,6 +128,9 @@ int main(int argc, char **argv)
 	static struct stubdom stubdom;
 
 	settings_read(&stubdom.options, argc, argv);
+	if (files_init(&stubdom.files, &stubdom.administration.trace, NULL))
+		fatal("out of memory");
+	log_redirect(log_line, &stubdom);
 	say_what_there_is();
 	if (stubdom.options.notes[0])
 		log_message(LOG_NOTICE, "%s", stubdom.options.notes);
@@ -110,5 +140,8 @@ int main(int argc, char **argv)
 	if (stubdom.options.event_port <= 0)
 		fatal("--event PORT is missing: there is no way to domain 0");
 	stubdom_host_introduce(&stubdom.host, (unsigned int)stubdom.options.event_port);
+	if (files_start(&stubdom.files, stubdom.core, &stubdom.host.evtchn, take_events,
+			&stubdom.host))
+		log_message(LOG_ERR, "no files: the device cannot be watched");
 	run(&stubdom);
 }
