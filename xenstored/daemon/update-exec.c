@@ -8,9 +8,28 @@
 #include <string.h>
 #include <unistd.h>
 
-char **update_arguments(const struct update *update)
+/*
+ * How many words at @argv are an option that no other xenstored has, which would take its value for
+ * a stray argument and not start.
+ */
+static size_t own_option(char *const *argv)
 {
-	const char *line = update->cmdline ? update->cmdline : "";
+	static const char *const names[] = {"--rundir", "--domstate"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t len = strcspn(argv[0], "=");
+
+		/* Names may be abbreviated as far as they are still ours alone. */
+		if (len < 3 || len > strlen(names[i]) || strncmp(argv[0], names[i], len) != 0)
+			continue;
+		return argv[0][len] || !argv[1] ? 1 : 2;
+	}
+	return 0;
+}
+
+char **update_arguments(const struct update *update, bool foreign)
+{
+	const char *line = update->session.cmdline ? update->session.cmdline : "";
 	size_t count = 0, size = strlen(line) + 1;
 	char **argv, *words, *save = NULL;
 	bool has_update = false;
@@ -25,13 +44,19 @@ char **update_arguments(const struct update *update)
 	memcpy(words, line, size);
 	count = 0;
 	argv[count++] = (char *)(uintptr_t)update->file;
-	if (update->cmdline) {
+	if (update->session.cmdline) {
 		for (char *word = strtok_r(words, " \t", &save); word;
 		     word = strtok_r(NULL, " \t", &save))
 			argv[count++] = word;
 	} else {
-		for (size_t i = 1; update->argv[i]; i++)
-			argv[count++] = update->argv[i];
+		for (size_t i = 1; update->argv[i]; i++) {
+			size_t skip = foreign ? own_option(update->argv + i) : 0;
+
+			if (skip)
+				i += skip - 1;
+			else
+				argv[count++] = update->argv[i];
+		}
 	}
 	for (size_t i = 1; i < count; i++)
 		has_update |= !strcmp(argv[i], "-U") || !strcmp(argv[i], "--live-update");
@@ -125,7 +150,8 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
 	if (!error)
-		error = image_save(update->core, &update->process, &update->requester, &writer);
+		error = image_save(update->core, &update->process, &update->session.requester,
+				   &writer);
 	if (!error)
 		error = sink_flush(sink);
 	free(sink);

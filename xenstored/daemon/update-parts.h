@@ -2,7 +2,7 @@
 /*
  * What the parts of live update share. Private to update*.c.
  *
- *      update.c           sessions: what is wanted, and who is to be told
+ *      update.c           the daemon's part of sessions (liveupdate/session.h)
  *      update-own.c       to a program of our own kind: checker, guard, exec
  *      update-foreign.c   to any other xenstored: a plain image in a file, exec
  *      update-exec.c      what both need: arguments, descriptors, the image as a file
@@ -32,9 +32,10 @@ int update_reap_guard(struct update *update);
 
 /**
  * The arguments of the new program: as told, or as ours; -U is among them.
+ * @foreign: without those that only our own kind knows
  * Returns an array in one piece of memory, to be freed by the caller, or NULL: no memory.
  */
-char **update_arguments(const struct update *update);
+char **update_arguments(const struct update *update, bool foreign);
 
 /** Let exactly those descriptors cross an exec that the image names, or none of them again. */
 void update_let_cross(struct update *update, bool cross);

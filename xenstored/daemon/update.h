@@ -21,6 +21,7 @@
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
 #include "liveupdate/image.h"
+#include "liveupdate/session.h"
 
 struct update {
 	struct core *core;
@@ -33,18 +34,11 @@ struct update {
 	struct trace *trace;
 	struct image_process process;
 
-	/* The session. */
-	struct client *owner; /* who opened it; NULL: there is none */
-	char file[PATH_MAX];
-	char *cmdline;
-	bool started; /* -s was sent: the answer is owed */
-	bool force;
-	unsigned int timeout, version;
-	uint64_t since; /* ms */
-	pid_t checker;	/* the new program, trying an image; 0 = not yet started */
-	bool checked;	/* it could restore the image */
-	struct image_requester requester;
-	bool guard_left; /* a guard that has ended or will, whose status is to be taken */
+	struct session session;
+	char file[PATH_MAX]; /* of the session: the new program */
+	pid_t checker;	     /* the new program, trying an image; 0 = not yet started */
+	bool checked;	     /* it could restore the image */
+	bool guard_left;     /* a guard that has ended or will, whose status is to be taken */
 };
 
 /** Connect @update with the parts of the daemon, which it needs from now on. */
