@@ -90,14 +90,16 @@ static int start(struct update_session *session, struct request *request, const 
 	session->force = false;
 	session->timeout = 0;
 	session->version = 2;
+	session->version_said = false;
 	for (size_t i = 0; i < count; i++) {
 		if (arg_is(&args[i], "-F"))
 			session->force = true;
 		else if (arg_is(&args[i], "-t") && i + 1 < count)
 			session->timeout = (unsigned int)args_int(&args[++i]);
-		else if (arg_is(&args[i], "-v") && i + 1 < count)
+		else if (arg_is(&args[i], "-v") && i + 1 < count) {
 			session->version = (unsigned int)args_int(&args[++i]);
-		else
+			session->version_said = true;
+		} else
 			return EINVAL;
 	}
 	if (!update_session_is_mine(session, request, out))

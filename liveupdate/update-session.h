@@ -25,6 +25,7 @@ struct update_session {
 	bool force;
 	unsigned int timeout; /* seconds */
 	unsigned int version; /* of the stream */
+	bool version_said;    /* by "-v" */
 	uint64_t since;	      /* ms, of the start */
 	struct image_requester requester;
 };

@@ -19,7 +19,8 @@ static void domains_changed(struct evtchn_listener *listener)
 	core_domains_changed(host->core);
 }
 
-static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd, uint32_t virq_port)
+static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd, uint32_t virq_port,
+		       bool reclaim)
 {
 	int result = evtchn_device_open(&host->device, evtchn_fd);
 
@@ -33,10 +34,31 @@ static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd,
 	/* Kept bound, it has missed nothing; nor would another binding be possible. */
 	if (virq_port && !evtchn_adopt_port(&host->device.evtchn, virq_port, &host->virq))
 		host->virq_port = virq_port;
+	host->has_rings = true;
+	if (reclaim)
+		return;
 	host_bind_virq(host);
 	if (!host->virq_port)
 		fatal("VIRQ_DOM_EXC could not be bound");
-	host->has_rings = true;
+}
+
+void host_reclaim(struct host *host)
+{
+	int result;
+
+	if (!host->has_rings)
+		return;
+	result = evtchn_device_give_all_back(&host->device);
+	if (result)
+		fatal_errno(-result, "event channel device");
+	/* The virq can be bound once only, and nobody knows to which port the other has. */
+	result = evtchn_bind_virq(&host->device.evtchn, VIRQ_DOM_EXC, &host->virq);
+	for (uint32_t port = 1; result < 0 && port < EVTCHN_PORTS_MAX; port++)
+		if (evtchn_device_close_stray(&host->device, port))
+			result = evtchn_bind_virq(&host->device.evtchn, VIRQ_DOM_EXC, &host->virq);
+	if (result < 0)
+		fatal_errno(-result, "binding VIRQ_DOM_EXC");
+	host->virq_port = (uint32_t)result;
 }
 
 void host_release_virq(struct host *host)
@@ -60,7 +82,7 @@ void host_bind_virq(struct host *host)
 }
 
 void host_open(struct host *host, const struct options *options, int evtchn_fd, uint32_t virq_port,
-	       struct core_config *config)
+	       bool reclaim, struct core_config *config)
 {
 	const char *name = options_domstate_name(options->domstate);
 	char why[512] = "";
@@ -85,7 +107,7 @@ void host_open(struct host *host, const struct options *options, int evtchn_fd, 
 	if (!host->domstate->ops->exact)
 		log_message(LOG_NOTICE,
 			    "domain state: a domid that is reused at once may go unnoticed");
-	open_rings(host, config->own_domid, evtchn_fd, virq_port);
+	open_rings(host, config->own_domid, evtchn_fd, virq_port, reclaim);
 }
 
 void host_fill_world(struct host *host, struct world *world)

@@ -113,7 +113,8 @@ static void make_core(struct daemon *daemon, char **argv)
 	struct core_config config;
 
 	core_config_defaults(&config);
-	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port, &config);
+	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port,
+		  daemon->inheritance.foreign, &config);
 	settings_fill(options, &config);
 	config.generation = first_generation();
 	if (getrandom(&config.secret, sizeof(config.secret), 0) != sizeof(config.secret))
@@ -179,6 +180,8 @@ static void start_loop(struct daemon *daemon)
 	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
 	if (daemon->options.live_update) {
 		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
+		if (daemon->inheritance.foreign)
+			host_reclaim(&daemon->host);
 		core_recheck_domains(daemon->core);
 	}
 }

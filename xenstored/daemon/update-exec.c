@@ -8,7 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
-char **update_arguments(const struct update *update)
+/*
+ * How many words at @argv are an option that no other xenstored has, which would take its value for
+ * a stray argument and not start.
+ */
+static size_t own_option(char *const *argv)
+{
+	static const char *const names[] = {"--rundir", "--domstate"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t len = strcspn(argv[0], "=");
+
+		/* Names may be abbreviated as far as they are still ours alone. */
+		if (len < 3 || len > strlen(names[i]) || strncmp(argv[0], names[i], len) != 0)
+			continue;
+		return argv[0][len] || !argv[1] ? 1 : 2;
+	}
+	return 0;
+}
+
+char **update_arguments(const struct update *update, bool foreign)
 {
 	const char *line = update->session.cmdline ? update->session.cmdline : "";
 	size_t count = 0, size = strlen(line) + 1;
@@ -30,8 +49,14 @@ char **update_arguments(const struct update *update)
 		     word = strtok_r(NULL, " \t", &save))
 			argv[count++] = word;
 	} else {
-		for (size_t i = 1; update->argv[i]; i++)
-			argv[count++] = update->argv[i];
+		for (size_t i = 1; update->argv[i]; i++) {
+			size_t skip = foreign ? own_option(update->argv + i) : 0;
+
+			if (skip)
+				i += skip - 1;
+			else
+				argv[count++] = update->argv[i];
+		}
 	}
 	for (size_t i = 1; i < count; i++)
 		has_update |= !strcmp(argv[i], "-U") || !strcmp(argv[i], "--live-update");

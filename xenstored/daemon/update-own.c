@@ -113,7 +113,7 @@ int update_own_run(struct update *update, const char **why)
 		return CHECK_AGAIN_MS;
 	if (*why)
 		return 0;
-	argv = update_arguments(update);
+	argv = update_arguments(update, false);
 	*why = argv ? replace_own(update, argv) : "Allocation failure.";
 	free(argv);
 	return 0;

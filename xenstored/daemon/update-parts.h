@@ -32,9 +32,10 @@ int update_reap_guard(struct update *update);
 
 /**
  * The arguments of the new program: as told, or as ours; -U is among them.
+ * @foreign: without those that only our own kind knows
  * Returns an array in one piece of memory, to be freed by the caller, or NULL: no memory.
  */
-char **update_arguments(const struct update *update);
+char **update_arguments(const struct update *update, bool foreign);
 
 /** Let exactly those descriptors cross an exec that the image names, or none of them again. */
 void update_let_cross(struct update *update, bool cross);

@@ -84,6 +84,7 @@ void update_restore(struct update *update, struct update_image *image,
 		    const struct inheritance *inheritance)
 {
 	struct image_report report;
+	char path[PATH_MAX];
 	int error;
 
 	log_message(LOG_INFO, "live-update: read state");
@@ -99,6 +100,9 @@ void update_restore(struct update *update, struct update_image *image,
 	munmap(image->data, image->size);
 	if (image->from_file)
 		unlink(image->path);
+	/* What was written for a foreign program that did not come to serve is of the past. */
+	if (inheritance->foreign && !update_state_file(update->rundir, path, sizeof(path)))
+		unlink(path);
 	fcntl(update->listener->fd, F_SETFD, FD_CLOEXEC);
 	if (update->host->has_rings)
 		fcntl(update->host->device.source.fd, F_SETFD, FD_CLOEXEC);

@@ -133,6 +133,24 @@ static void deliver(struct loop *loop, struct loop_source *source, uint32_t even
 		evtchn_fired(&device->evtchn, port[i]);
 }
 
+int evtchn_device_give_all_back(struct evtchn_device *device)
+{
+	const struct evtchn *evtchn = &device->evtchn;
+	int error = 0;
+
+	for (uint32_t port = 1; port < evtchn->ports && !error; port++)
+		if (evtchn->by_port[port])
+			error = give_back(device, &port, 1);
+	return error;
+}
+
+bool evtchn_device_close_stray(struct evtchn_device *device, uint32_t port)
+{
+	if (port < device->evtchn.ports && device->evtchn.by_port[port])
+		return false;
+	return !xenevtchn_unbind(device->handle, port);
+}
+
 int evtchn_device_start(struct evtchn_device *device, struct loop *loop)
 {
 	device->source.ready = deliver;

@@ -30,4 +30,13 @@ void evtchn_device_close(struct evtchn_device *device);
 /** Let the loop deliver events. Returns 0 or a negative errno. */
 int evtchn_device_start(struct evtchn_device *device, struct loop *loop);
 
+/**
+ * Another program has used the device: let every port that is listened to fire again, whether it
+ * had taken its last event or not. Returns 0 or a negative errno.
+ */
+int evtchn_device_give_all_back(struct evtchn_device *device);
+
+/** Close @port if it was left open by another program. Returns whether it was. */
+bool evtchn_device_close_stray(struct evtchn_device *device, uint32_t port);
+
 #endif

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than this are never handed out (the FIFO ABI's limit). */
-#define PORTS_MAX (1u << 17)
-
 void evtchn_init(struct evtchn *evtchn, const struct evtchn_ops *ops)
 {
 	memset(evtchn, 0, sizeof(*evtchn));
@@ -28,7 +25,7 @@ static int grow(struct evtchn *evtchn, uint32_t port)
 	uint32_t size = evtchn->ports ? evtchn->ports : 64;
 	struct evtchn_listener **table;
 
-	if (port >= PORTS_MAX)
+	if (port >= EVTCHN_PORTS_MAX)
 		return -EINVAL;
 	while (size <= port)
 		size *= 2;

@@ -58,4 +58,7 @@ void evtchn_notify(struct evtchn *evtchn, uint32_t port);
 /** For the platform: @port has fired. Nothing happens when nobody listens. */
 void evtchn_fired(struct evtchn *evtchn, uint32_t port);
 
+/** More ports than this are never handed out (the FIFO ABI's limit). */
+#define EVTCHN_PORTS_MAX (1u << 17)
+
 #endif
