@@ -39,6 +39,7 @@ static bool answer(struct request *request)
 void control_close(struct host *host, struct control *control)
 {
 	mappings_remove_all(host, control);
+	shares_end_all(host, control);
 	host_drop_source(host, &control->source);
 	*control->link = control->next;
 	if (control->next)

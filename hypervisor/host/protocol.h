@@ -86,6 +86,8 @@ enum simxen_op {
 	SIMXEN_VIRQ_HANDLER,	   /* domid, virq -> 0 */
 	SIMXEN_GRANT_END,	   /* domid, reference: revoked -> 0 */
 	SIMXEN_STORE_PORT,	   /* domid -> its port for the store */
+	SIMXEN_SHARE_ADD, /* domid, writable: a new page of the caller's -> reference; page */
+	SIMXEN_SHARE_END, /* reference -> 0 */
 	SIMXEN_OPS
 };
 

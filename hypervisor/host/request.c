@@ -340,6 +340,12 @@ static int store_port(struct request *request)
 	return (int)request->host->domains[domid].store_port;
 }
 
+static int share_add(struct request *request)
+{
+	return shares_add(request->host, request->control, narrow(request->message->arg[0]),
+			  request->message->arg[1] != 0, &request->message->arg[0]);
+}
+
 int request_run(struct request *request)
 {
 	struct hypervisor *hv = &request->host->hv;
@@ -406,6 +412,10 @@ int request_run(struct request *request)
 		return hv_virq_set_handler(hv, caller, arg0, narrow(request->message->arg[1]));
 	case SIMXEN_GRANT_END:
 		return hv_grant_end_access(hv, caller, arg0, narrow(request->message->arg[1]));
+	case SIMXEN_SHARE_ADD:
+		return share_add(request);
+	case SIMXEN_SHARE_END:
+		return shares_end(request->host, request->control, arg0);
 	default:
 		return -ENOSYS;
 	}
