@@ -91,7 +91,10 @@ int guard_hand_over(struct helper *guard, const int *fd, size_t count);
 int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int seconds,
 			bool has_nodes, int *status_fd);
 
-/** How many seconds a new program may take to serve, if it needs @more than usual. */
+/**
+ * How many seconds a new program may take to serve, if it needs @more than usual; and as long the
+ * helpers may take to be ready.
+ */
 unsigned int guard_seconds(unsigned int more);
 
 /** As the guard: wait. Returns when this process has to become the daemon; exits otherwise. */

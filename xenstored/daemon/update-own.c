@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,12 +34,11 @@
 /* How much of the image may have been written before the checker is told. */
 #define TELL_BYTES (1u << 20)
 
-/* How long checker and guard may take while everybody is served, and how often they are asked. */
-#define HELPERS_MS 60000u
-#define ASK_MS	   1
+/* How often checker and guard are asked whether they are ready, while everybody is served. */
+#define ASK_MS 1
 
 /* How long the checker may take for its last word, and deaths of domains to be through. */
-#define VERDICT_MS 5000
+#define VERDICT_MS 2000
 #define DEATHS_MS  1000u
 
 /* How soon a helper that ends is looked at again. */
@@ -137,7 +137,7 @@ static const char *ask_helpers(struct update *update, bool *ready)
 		own->guarded = result;
 	}
 	if (!own->checked || !own->guarded) {
-		if (now - update->session.since < HELPERS_MS)
+		if (now - update->session.since < guard_seconds(0) * (uint64_t)1000)
 			return NULL;
 		return own->guarded ? "The new program did not finish to check the state."
 				    : "Could not start the guard.";
@@ -179,6 +179,28 @@ static int hand_over(struct update *update)
 	return error;
 }
 
+/*
+ * Under a limit of address space the new program may have no room for what this one holds and for
+ * the image beside it; nor would the guard, which has the same limit.
+ */
+static bool has_room(const struct update *update)
+{
+	struct rlimit limit;
+	unsigned long long pages = 0;
+	FILE *statm;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	statm = fopen("/proc/self/statm", "re");
+	if (statm) {
+		if (fscanf(statm, "%llu", &pages) != 1)
+			pages = 0;
+		fclose(statm);
+	}
+	return pages * (unsigned long long)sysconf(_SC_PAGESIZE) + update->own.writer.offset <=
+	       limit.rlim_cur;
+}
+
 /* The pause. Returns why it has not led to the new program. */
 static const char *replace(struct update *update, char **argv)
 {
@@ -187,6 +209,8 @@ static const char *replace(struct update *update, char **argv)
 
 	if (why)
 		return why;
+	if (!has_room(update))
+		return "Not enough memory for the new program.";
 	update_let_cross(update, true);
 	signals_hold_end(update->signals);
 	fcntl(own->image_fd, F_SETFD, 0);

@@ -21,7 +21,7 @@
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
 #include "liveupdate/image.h"
-#include "liveupdate/session.h"
+#include "liveupdate/update-session.h"
 
 /* An update to a program of our own kind, on its way. */
 struct update_own {
@@ -52,7 +52,7 @@ struct update {
 	struct trace *trace;
 	struct image_process process;
 
-	struct session session;
+	struct update_session session;
 	char file[PATH_MAX]; /* of the session: the new program */
 	int kind;	     /* of that file: enum abilities_kind, once it has been looked at */
 	struct update_own own;
