@@ -228,6 +228,8 @@ install: all
 	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 755 liveupdate/tool/from-oxenstored.sh \
+		$(DESTDIR)$(prefix)/lib/xenstored/from-oxenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		$(DESTDIR)$(prefix)/share/man/man8

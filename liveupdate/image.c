@@ -99,6 +99,8 @@ int image_save(struct core *core, const struct image_process *process,
 		error = stream_put_global(writer, &global);
 	if (!error && own)
 		error = save_header(core, process, writer);
+	if (!error)
+		error = save_global_quota(core, writer);
 	if (!error && own)
 		error = save_domain_quotas(core, writer);
 	if (!error)

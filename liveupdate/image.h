@@ -113,6 +113,7 @@ int save_node(struct core *core, struct stream_writer *writer, const char *path,
 	      struct node *node);
 
 int save_domains(struct core *core, struct stream_writer *writer);
+int save_global_quota(const struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,
 		 struct stream_writer *writer);

@@ -149,6 +149,13 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Whether the event channel device comes from a program that was not of our kind. */
+static bool used_by_others(const struct daemon *daemon)
+{
+	return daemon->options.live_update &&
+	       (daemon->inheritance.foreign || daemon->image.from_file);
+}
+
 static void make_core(struct daemon *daemon, char **argv)
 {
 	const struct options *options = &daemon->options;
@@ -157,7 +164,7 @@ static void make_core(struct daemon *daemon, char **argv)
 
 	core_config_defaults(&config);
 	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port,
-		  daemon->inheritance.foreign, &config);
+		  used_by_others(daemon), &config);
 	config.keep_orphans = options->keep_orphans;
 	config.event_timeout_ms = options->watch_event_timeout * 1000;
 	config.generation = first_generation();
@@ -233,7 +240,7 @@ static void start_loop(struct daemon *daemon)
 	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
 	if (daemon->options.live_update) {
 		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
-		if (daemon->inheritance.foreign)
+		if (used_by_others(daemon))
 			host_reclaim(&daemon->host);
 		core_recheck_domains(daemon->core);
 	}

@@ -10,6 +10,9 @@
 #include "daemon/log.h"
 #include "liveupdate/abilities.h"
 
+/* Set by what starts this program in the place of an oxenstored, which answers "BUSY". */
+#define SUCCEEDS_VARIABLE "XENSTORED_SUCCEEDS"
+
 void update_init(struct update *update, struct core *core, struct host *host,
 		 struct listener *listener, struct sockets *sockets, struct signals *signals,
 		 struct trace *trace, char **argv, const char *rundir)
@@ -23,6 +26,8 @@ void update_init(struct update *update, struct core *core, struct host *host,
 	update->trace = trace;
 	update->argv = argv;
 	update->rundir = rundir;
+	update->succeeds = getenv(SUCCEEDS_VARIABLE);
+	unsetenv(SUCCEEDS_VARIABLE);
 	update_process_init(update);
 }
 
@@ -103,6 +108,11 @@ static int control_start(struct update *update, struct request *request, const s
 			update->version_said = true;
 		} else
 			return EINVAL;
+	}
+	/* (spec: live-update.md section 6; cli-and-control.md section 8) */
+	if (!update->owner && update->succeeds) {
+		update->succeeds = false;
+		return 0;
 	}
 	if (update->owner != request->client) {
 		control_print(out, "Not in live-update session.");

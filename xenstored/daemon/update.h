@@ -41,6 +41,7 @@ struct update {
 	bool force;
 	unsigned int timeout, version;
 	bool version_said;
+	bool succeeds; /* an oxenstored, whose requester will ask for the answer */
 	uint64_t since; /* ms */
 	pid_t checker;	/* the new program, trying an image; 0 = not yet started */
 	bool checked;	/* it could restore the image */
