@@ -145,11 +145,23 @@ static void drop_mapping(struct hypervisor *hv, struct hv_domain *domain, uint32
 
 	if (!mapping->foreign)
 		from->grants.entries[mapping->ref].mappings--;
+	if (hv->memory)
+		(void)hv_frame_unreference(&hv->memory->table, mapping->frame);
 	memset(mapping, 0, sizeof(*mapping));
 	mapping->ref = table->free;
 	table->free = handle + 1;
 	table->count--;
 	hv_domain_unref(hv, from);
+}
+
+/* Count a mapping of @frame, which has to be one of @from. */
+static int reference(struct hypervisor *hv, const struct hv_domain *from, uint64_t frame)
+{
+	int error = 0;
+
+	if (hv->memory)
+		error = hv_frame_reference(&hv->memory->table, frame, from->domid);
+	return error == -XEN_EBUSY ? -XEN_EINVAL : error;
 }
 
 /* The domain that maps and the one whose frame is to be mapped; both must live. */
@@ -179,6 +191,8 @@ int hv_grant_map(struct hypervisor *hv, unsigned int caller, unsigned int domid,
 	if (entry->to != domain->domid || (entry->readonly && !readonly))
 		return -XEN_EPERM;
 	error = free_handle(hv, domain, handle);
+	if (!error)
+		error = reference(hv, from, entry->frame);
 	if (error)
 		return error;
 
@@ -203,6 +217,8 @@ int hv_foreign_map(struct hypervisor *hv, unsigned int caller, unsigned int domi
 	if (!hv_is_control_of(hv, caller, from))
 		return -XEN_EPERM;
 	error = free_handle(hv, domain, handle);
+	if (!error)
+		error = reference(hv, from, frame);
 	if (error)
 		return error;
 

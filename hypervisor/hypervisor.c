@@ -11,6 +11,7 @@ void hv_init(struct hypervisor *hv, const struct hv_config *config)
 	memset(hv, 0, sizeof(*hv));
 	hv->allocator = config->allocator;
 	hv->callbacks = config->callbacks;
+	hv->memory = config->memory;
 	hv->domctl_version = config->domctl_version ? config->domctl_version : HV_DOMCTL_VERSION;
 	hv->lacks_domain_state = config->lacks_domain_state;
 	hv_id_init(&hv->ids, config->ids ? config->ids : &hv_id_random, config->seed);

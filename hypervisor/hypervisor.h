@@ -23,6 +23,7 @@
 #include "hypervisor/domctl.h"
 #include "hypervisor/evtchn.h"
 #include "hypervisor/grant.h"
+#include "hypervisor/memory.h"
 #include "hypervisor/unique-id.h"
 #include "hypervisor/virq.h"
 #include "hypervisor/xen-errno.h"
@@ -50,6 +51,7 @@ struct hv_callbacks {
 struct hv_config {
 	struct hv_allocator allocator;
 	struct hv_callbacks callbacks;
+	struct hv_memory *memory;     /* stays the host's; NULL: frames are only numbers */
 	const struct hv_id_kind *ids; /* of unique ids; NULL: hv_id_random */
 	uint64_t seed;		      /* of the ids: differs from boot to boot */
 	uint32_t domctl_version;      /* of the unstable domctls, 0: HV_DOMCTL_VERSION */
@@ -61,6 +63,7 @@ struct hv_config {
 struct hypervisor {
 	struct hv_allocator allocator;
 	struct hv_callbacks callbacks;
+	struct hv_memory *memory;
 	struct hv_id_generator ids;
 	uint32_t domctl_version;
 	bool lacks_domain_state;
@@ -68,6 +71,7 @@ struct hypervisor {
 	struct hv_domain *hardware; /* the hardware domain, NULL before it is created */
 	struct hv_virq virqs[HV_VIRQ_COUNT];
 	struct hv_domain_changes changes;
+	bool stopping; /* all domains are being stopped, or are, for an update */
 };
 
 /**

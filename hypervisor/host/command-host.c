@@ -68,7 +68,7 @@ static int lock_directory(const char *directory)
 		return -errno;
 	if (snprintf(path, sizeof(path), "%s/pid", directory) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -138,6 +138,7 @@ int command_start(const struct command *command, int argc, char **argv)
 		return command_failed(command, "fork", -errno);
 	if (pid == 0) {
 		write_pid(lock);
+		options.lock = lock;
 		if (!foreground) {
 			close(ready[0]);
 			detach(options.directory);

@@ -72,26 +72,34 @@ static void control_ready(struct host *host, struct source *source, uint32_t eve
 		control_close(host, control);
 }
 
-void control_accept(struct host *host, struct source *listener, uint32_t events)
+struct control *control_new(struct host *host, int fd)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
-	(void)events;
-	if (fd < 0 || !control)
-		goto fail;
+	if (!control)
+		return NULL;
 	control->source = (struct source){fd, control_ready};
-	if (host_add_source(host, &control->source, EPOLLIN) < 0)
-		goto fail;
+	if (host_enter_source(host, &control->source) < 0) {
+		free(control);
+		return NULL;
+	}
 	control->next = host->controls;
 	control->link = &host->controls;
 	if (control->next)
 		control->next->link = &control->next;
 	host->controls = control;
 	host->control_count++;
-	return;
-fail:
-	if (fd >= 0)
+	return control;
+}
+
+void control_accept(struct host *host, struct source *listener, uint32_t events)
+{
+	int fd = accept(listener->fd, NULL, NULL);
+	struct control *control = fd < 0 ? NULL : control_new(host, fd);
+
+	(void)events;
+	if (control && host_wait_for(host, &control->source) < 0)
+		control_close(host, control);
+	else if (!control && fd >= 0)
 		close(fd);
-	free(control);
 }

@@ -2,7 +2,9 @@
 /*
  * The host process: one machine, and everybody who is connected to it.
  *
- *   server     listening sockets and the loop
+ *   start      the machine is switched on
+ *   server     the loop, and what the mechanism calls
+ *   memory     the frames
  *   control    control connections: reads a request, calls, answers
  *   handle     evtchn connections: whose port is it, and which events wait
  *   domains    what a domain has besides what the mechanism knows: page, port, name
@@ -18,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hypervisor/host/memory.h"
 #include "hypervisor/host/protocol.h"
 #include "hypervisor/hypervisor.h"
 
@@ -68,12 +71,17 @@ struct host {
 	struct hypervisor hv;
 	uint32_t xen_version; /* major << 16 | minor */
 	int epoll;
-	int memory;
+	struct hv_memory machine;
+	int memory;	       /* the file of all frames */
+	unsigned char *frames; /* where it is mapped */
+	int lock;	       /* of the directory, held by having it open */
 	bool stopping;
 	int64_t reclaim_at; /* milliseconds, 0: nothing to free */
 	const char *directory;
 	char store_rundir[256]; /* of the process that bound the virq for dead domains last */
 	struct source control_listener, evtchn_listener;
+	struct source **sources; /* by descriptor */
+	size_t source_room;
 	struct control *controls;
 	struct handle *handles;
 	struct handle *dirty; /* with events to be sent */
@@ -94,18 +102,35 @@ struct host_options {
 	const char *directory;
 	const struct hv_id_kind *ids;
 	uint32_t xen_version;
+	int lock; /* of the directory */
 };
+
+/* ---- start.c ---- */
+
+/* Switches the machine on. On failure (a negative errno) the process has to end. */
+int host_init(struct host *host, const struct host_options *options);
+
+/* Removes the host's files and frees all. */
+void host_deinit(struct host *host);
 
 /* ---- server.c ---- */
 
 /* Runs the machine until it is stopped. ready_fd is written to when it can be used, and closed. */
 int host_run(const struct host_options *options, int ready_fd);
 
-int host_add_source(struct host *host, struct source *source, uint32_t events);
+/*
+ * A source is entered, so that its descriptor leads to it, and waited for, so that the loop calls
+ * it. Behind an update the loop waits already. Both return 0 or a negative errno.
+ */
+int host_enter_source(struct host *host, struct source *source);
+int host_wait_for(struct host *host, const struct source *source);
 void host_change_source(struct host *host, struct source *source, uint32_t events);
 
 /* Closes the descriptor. */
 void host_drop_source(struct host *host, struct source *source);
+
+/* What the mechanism gets from this process; what to do about ids is still to be filled in. */
+struct hv_config host_config(struct host *host);
 
 /* Delivers noted events, and cleans up after freed domains. */
 void host_settle(struct host *host);
@@ -124,6 +149,9 @@ struct control {
 	struct control *next, **link;
 };
 
+/* A connection on a descriptor that it owns from now on; NULL without memory. Not waited for yet.
+ */
+struct control *control_new(struct host *host, int fd);
 void control_accept(struct host *host, struct source *listener, uint32_t events);
 void control_close(struct host *host, struct control *control);
 
@@ -140,10 +168,13 @@ struct handle {
 	uint32_t *queue; /* ports to be sent, a ring */
 	size_t queue_room, queue_start, queue_count;
 	size_t sent_bytes; /* of the first in the queue */
+	uint32_t place;	   /* in a hand-over file */
 	bool blocked, dirty;
 	struct handle *next, **link, *next_dirty;
 };
 
+/* As control_new(). */
+struct handle *handle_new(struct host *host, int fd);
 void handle_accept(struct host *host, struct source *listener, uint32_t events);
 struct handle *handle_by_cookie(struct host *host, uint64_t cookie);
 
@@ -152,6 +183,12 @@ void handle_close(struct host *host, struct handle *handle);
 
 /* Makes the handle owner of a port of its domain, whose events it gets from now on. */
 int handle_attach(struct host *host, struct handle *handle, uint32_t port, bool keeps_open);
+
+/* The same, but the mask stays as it is. */
+int handle_own(struct host *host, struct handle *handle, uint32_t port, bool keeps_open);
+
+/* Queues a port number to be sent. 0 or -ENOMEM. */
+int handle_queue(struct handle *handle, uint32_t port);
 
 /* Nobody owns the port any more. */
 void handle_detach(struct host *host, uint32_t domid, uint32_t port);
@@ -183,6 +220,10 @@ void domains_freed(struct host *host, uint32_t domid);
 
 /* Notes a mapping of the mechanism; returns its id or a negative errno. */
 int64_t mappings_add(struct host *host, struct control *owner, uint32_t handle);
+/* The same for a given id and a mapping that exists already. -ESRCH when it does not, -EINVAL when
+ * the id is taken, -ENOMEM. Behind the last one, mappings_link_free() is needed. */
+int mappings_put(struct host *host, struct control *owner, uint32_t id, uint32_t handle);
+void mappings_link_free(struct host *host);
 int mappings_remove(struct host *host, uint64_t id);
 void mappings_remove_all(struct host *host, struct control *owner);
 

@@ -9,13 +9,15 @@
 #include "core/core.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
-#include "xen/evtchn.h"
+#include "xen/evtchn-device.h"
+#include "xen/grant-device.h"
 #include "xen/xen-rings.h"
 
 struct host {
 	struct domstate *domstate;
 	bool has_rings;
-	struct evtchn evtchn;
+	struct evtchn_device device;
+	struct grant_device grants;
 	struct xen_rings rings;
 	struct evtchn_listener virq;
 	uint32_t virq_port;

@@ -29,7 +29,7 @@ static size_t own_option(char *const *argv)
 
 char **update_arguments(const struct update *update, bool foreign)
 {
-	const char *line = update->cmdline ? update->cmdline : "";
+	const char *line = update->session.cmdline ? update->session.cmdline : "";
 	size_t count = 0, size = strlen(line) + 1;
 	char **argv, *words, *save = NULL;
 	bool has_update = false;
@@ -44,7 +44,7 @@ char **update_arguments(const struct update *update, bool foreign)
 	memcpy(words, line, size);
 	count = 0;
 	argv[count++] = (char *)(uintptr_t)update->file;
-	if (update->cmdline) {
+	if (update->session.cmdline) {
 		for (char *word = strtok_r(words, " \t", &save); word;
 		     word = strtok_r(NULL, " \t", &save))
 			argv[count++] = word;
@@ -78,7 +78,7 @@ void update_let_cross(struct update *update, bool cross)
 
 	fcntl(update->listener->fd, F_SETFD, flags);
 	if (update->host->has_rings)
-		fcntl(update->host->evtchn.source.fd, F_SETFD, flags);
+		fcntl(update->host->device.source.fd, F_SETFD, flags);
 	TAILQ_FOREACH(client, &update->core->clients, link) {
 		struct transport_place place = {.fd = -1};
 
@@ -147,10 +147,11 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 	sink->fd = fd;
 	sink->len = 0;
 	update->process.listen_fd = update->listener->fd;
-	update->process.evtchn_fd = update->host->has_rings ? update->host->evtchn.source.fd : -1;
+	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
 	if (!error)
-		error = image_save(update->core, &update->process, &update->requester, &writer);
+		error = image_save(update->core, &update->process, &update->session.requester,
+				   &writer);
 	if (!error)
 		error = sink_flush(sink);
 	free(sink);

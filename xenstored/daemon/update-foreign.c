@@ -49,7 +49,7 @@ static const char *write_state(struct update *update, const struct foreign *fore
 
 	if (fd < 0)
 		return "Dump state open error";
-	error = update_write_image(update, foreign->dialect, update->version, fd);
+	error = update_write_image(update, foreign->dialect, update->session.version, fd);
 	if (error == EBUSY)
 		why = "A domain is under construction, which that xenstored would not survive.";
 	else if (error || fsync(fd))
@@ -140,16 +140,16 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 static bool may_lose_transactions(struct update *update, const char **why)
 {
 	static char text[WIRE_PAYLOAD_MAX - 64];
-	uint64_t waited = update->core->now - update->since;
+	uint64_t waited = update->core->now - update->session.since;
 	const struct transaction *tx;
 	size_t used;
 
 	*why = NULL;
 	if (!update->core->transaction_count)
 		return true;
-	if (waited < (uint64_t)update->timeout * 1000)
+	if (waited < (uint64_t)update->session.timeout * 1000)
 		return false;
-	if (update->force)
+	if (update->session.force)
 		return true;
 	used = (size_t)snprintf(text, sizeof(text), "Domains with long running transactions:");
 	TAILQ_FOREACH(tx, &update->core->transactions, age)
@@ -175,11 +175,11 @@ static const char *look_at_program(struct update *update, struct foreign *foreig
 	case FOREIGN_XENSTORED:
 		break;
 	}
-	if (update->version <= foreign->version_max)
+	if (update->session.version <= foreign->version_max)
 		return NULL;
-	if (update->version_said)
+	if (update->session.version_said)
 		return "That xenstored reads version 1 of the migration stream only.";
-	update->version = foreign->version_max;
+	update->session.version = foreign->version_max;
 	return NULL;
 }
 

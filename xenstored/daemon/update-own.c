@@ -41,7 +41,7 @@ static bool check_done(struct update *update, const char **why)
 		return *why;
 	}
 	ended = waitpid(update->checker, &status, WNOHANG);
-	if (!ended && update->core->now - update->since < CHECK_MS)
+	if (!ended && update->core->now - update->session.since < CHECK_MS)
 		return false;
 	if (!ended) {
 		*why = "The new program did not finish to check the state.";

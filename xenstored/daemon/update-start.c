@@ -105,7 +105,7 @@ void update_restore(struct update *update, struct update_image *image,
 		unlink(path);
 	fcntl(update->listener->fd, F_SETFD, FD_CLOEXEC);
 	if (update->host->has_rings)
-		fcntl(update->host->evtchn.source.fd, F_SETFD, FD_CLOEXEC);
+		fcntl(update->host->device.source.fd, F_SETFD, FD_CLOEXEC);
 	guard_serving(inheritance->status_fd);
 	update->guard_left = inheritance->status_fd >= 0;
 }
