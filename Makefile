@@ -85,7 +85,7 @@ PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT
 ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
-	$(OBJ)/xenstored/control-client/xenstore-control.o
+	$(OBJ)/xenstored/control-client/xenstore-control.o $(OBJ)/tests/update/other/extra.o
 
 .PHONY: all
 all: $(PROGRAMS) compile_commands.json
@@ -203,6 +203,15 @@ build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
 build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
 	$(call simxen_library,)
 
+# A xenstored of another version, for tests of updates: one object more, and wrapped functions.
+$(OUT)/tests/xenstored-other: $(OBJ)/tests/update/other/extra.o $(OBJ)/xenstored/daemon/main.o \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) \
+		-Wl,--wrap=stream_own_find,--wrap=stream_put_end,--wrap=image_restore \
+		-o $@ $^ -lxenevtchn -lxengnttab -lxencall -ldl
+
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -234,7 +243,7 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/bench/xsbench $(STANDIN)
+test-programs: all unit $(OUT)/tests/bench/xsbench $(OUT)/tests/xenstored-other $(STANDIN)
 
 .PHONY: check
 check: deps

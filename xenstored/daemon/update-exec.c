@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/log.h"
+
 /*
  * How many words at @argv are an option that no other xenstored has, which would take its value for
  * a stray argument and not start.
@@ -136,7 +138,8 @@ static int sink_put(void *data, const void *bytes, size_t len)
 	return error;
 }
 
-int update_write_image(struct update *update, const char *dialect, uint32_t version, int fd)
+int update_write_image(struct update *update, const char *dialect, uint32_t version,
+		       const struct abilities *receiver, int fd)
 {
 	struct sink *sink = malloc(sizeof(*sink));
 	struct stream_writer writer;
@@ -149,11 +152,16 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 	update->process.listen_fd = update->listener->fd;
 	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
+	writer.receiver = receiver;
 	if (!error)
 		error = image_save(update->core, &update->process, &update->session.requester,
 				   &writer);
 	if (!error)
 		error = sink_flush(sink);
 	free(sink);
-	return error;
+	if (error || !writer.lost.undeclared)
+		return error;
+	log_message(LOG_WARNING, "live-update: the new program does not understand %s",
+		    stream_type_name(writer.lost.undeclared_type));
+	return ENOTSUP;
 }

@@ -16,6 +16,19 @@
 /* How soon a guard that ends is looked at again. */
 #define REAP_MS 20
 
+/* Write the image that the new program is to get. Returns why that cannot be, or NULL. */
+static const char *write_for(struct update *update, int fd)
+{
+	int error;
+
+	if (fd < 0)
+		return "Dump state open error";
+	error = update_write_image(update, "own", 0, &update->abilities, fd);
+	if (error == ENOTSUP)
+		return "The new program does not understand a part of the state.";
+	return error ? "Dump write error" : NULL;
+}
+
 /*
  * Have the new program try an image while everybody is served. Returns true when it has, or when
  * @why says why not; to be called again otherwise.
@@ -29,9 +42,8 @@ static bool check_done(struct update *update, const char **why)
 		return true;
 	if (!update->checker) {
 		image_fd = memfd_create("xenstored-trial", MFD_CLOEXEC);
-		if (image_fd < 0 || update_write_image(update, "own", 0, image_fd)) {
-			*why = "Dump write error";
-		} else {
+		*why = write_for(update, image_fd);
+		if (!*why) {
 			update->checker = checker_start(update->file, image_fd);
 			if (update->checker < 0)
 				*why = "Error activating new binary.";
@@ -61,12 +73,10 @@ static const char *replace_own(struct update *update, char **argv)
 	int image_fd, status_fd = -1, error;
 
 	image_fd = memfd_create("xenstored-image", 0);
-	if (image_fd < 0)
-		return "Dump state open error";
-	error = update_write_image(update, "own", 0, image_fd);
-	if (error) {
+	why = write_for(update, image_fd);
+	if (why) {
 		close(image_fd);
-		return "Dump write error";
+		return why;
 	}
 	update_let_cross(update, true);
 	/* The virq stays bound: a guard could not know the port that a program has bound it to. */

@@ -43,9 +43,12 @@ void update_let_cross(struct update *update, bool cross);
 /**
  * Write the image to @fd.
  * @version: of the stream, 0 = the dialect's own
- * Returns 0 or an errno value; EBUSY as image_save().
+ * @receiver: what a program of our kind understands, NULL: everything
+ * Returns 0 or an errno value; EBUSY as image_save(); ENOTSUP: it is written, without must-understand
+ * records that the receiver does not declare.
  */
-int update_write_image(struct update *update, const char *dialect, uint32_t version, int fd);
+int update_write_image(struct update *update, const char *dialect, uint32_t version,
+		       const struct abilities *receiver, int fd);
 
 /** Fill update->process. */
 void update_process_init(struct update *update);

@@ -95,17 +95,13 @@ const struct administration_update update_administration = {
 };
 
 /* Why the program cannot be replaced by that file, or NULL; @kind is set. */
-static const char *look_at_file(const struct update *update, int *kind)
+static const char *look_at_file(struct update *update, int *kind)
 {
-	struct abilities abilities;
-
-	*kind = abilities_read(update->file, &abilities);
+	*kind = abilities_read(update->file, &update->abilities);
 	if (*kind < 0)
 		return "File not accessible.";
 	if (*kind == ABILITIES_INVALID)
 		return "File is no program for this machine.";
-	if (*kind == ABILITIES_OWN && abilities.records != ABILITIES_RECORDS)
-		*kind = ABILITIES_FOREIGN;
 	return NULL;
 }
 

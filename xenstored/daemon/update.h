@@ -20,6 +20,7 @@
 #include "daemon/signals.h"
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
+#include "liveupdate/abilities.h"
 #include "liveupdate/image.h"
 #include "liveupdate/session.h"
 
@@ -36,6 +37,7 @@ struct update {
 
 	struct session session;
 	char file[PATH_MAX]; /* of the session: the new program */
+	struct abilities abilities; /* of that file, if it is of our kind */
 	bool succeeds;	     /* an oxenstored, whose requester will ask for the answer */
 	pid_t checker;	     /* the new program, trying an image; 0 = not yet started */
 	bool checked;	     /* it could restore the image */
