@@ -18,35 +18,32 @@ static const struct elf_note_name name = {ABILITIES_NOTE_NAME, sizeof(ABILITIES_
 #define FLAGS (ABILITY_CHECK | ABILITY_DESCRIPTOR | ABILITY_GUARD)
 
 /* All of our must-understand types, as test-abilities.c makes sure. */
-#define DECLARED                                                                                   \
-	{STREAM_DOMAIN_STATE, 1}, {STREAM_CLIENT, 1}, {STREAM_TX, 1}, {STREAM_TX_DIFFERENCE, 1},   \
-		{STREAM_TX_TOUCH, 1}, {STREAM_TX_CHANGE, 1},                                       \
+#define KNOWN(name)                                                                                \
 	{                                                                                          \
-		STREAM_DELTA, 1                                                                    \
+		STREAM_##name, 1                                                                   \
 	}
+#define DECLARED                                                                                   \
+	KNOWN(DOMAIN_STATE), KNOWN(CLIENT), KNOWN(TX), KNOWN(TX_DIFFERENCE), KNOWN(TX_TOUCH),      \
+		KNOWN(TX_CHANGE), KNOWN(DELTA), KNOWN(SNAPSHOT)
 
-static const struct abilities_record declared[] = {DECLARED};
+/* It is also what a note of revision 1 means that declares nothing. */
+static const struct abilities_record revision_1[] = {DECLARED};
 
-/* What binaries mean that declare nothing. */
-static const struct abilities_record revision_1[] = {
-	{STREAM_DOMAIN_STATE, 1},  {STREAM_CLIENT, 1},	 {STREAM_TX, 1},
-	{STREAM_TX_DIFFERENCE, 1}, {STREAM_TX_TOUCH, 1}, {STREAM_TX_CHANGE, 1},
-	{STREAM_DELTA, 1},
-};
+#define COUNT (sizeof(revision_1) / sizeof(*revision_1))
 
 static const struct {
 	Elf64_Nhdr header;
 	char name[12]; /* ABILITIES_NOTE_NAME, padded to words */
 	uint32_t stream_versions, flags, records, declared;
-	struct abilities_record record[sizeof(declared) / sizeof(*declared)];
+	struct abilities_record record[COUNT];
 } note __attribute__((section(".note.xenstored"), used, aligned(4))) = {
-	.header = {sizeof(ABILITIES_NOTE_NAME), ABILITIES_FIXED + sizeof(declared),
+	.header = {sizeof(ABILITIES_NOTE_NAME), ABILITIES_FIXED + sizeof(revision_1),
 		   ABILITIES_NOTE_TYPE},
 	.name = ABILITIES_NOTE_NAME,
 	.stream_versions = 1u << 1 | 1u << 2,
 	.flags = FLAGS,
 	.records = ABILITIES_RECORDS,
-	.declared = sizeof(declared) / sizeof(*declared),
+	.declared = COUNT,
 	.record = {DECLARED},
 };
 
@@ -67,7 +64,7 @@ static enum abilities_kind judge(enum elf_note found, struct abilities *abilitie
 		return ABILITIES_FOREIGN;
 	if (!abilities->declared) {
 		memcpy(abilities->record, revision_1, sizeof(revision_1));
-		abilities->declared = sizeof(revision_1) / sizeof(*revision_1);
+		abilities->declared = COUNT;
 	}
 	return ABILITIES_OWN;
 }

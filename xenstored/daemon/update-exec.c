@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -149,6 +150,7 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 		return ENOMEM;
 	sink->fd = fd;
 	sink->len = 0;
+	update->process.created = (uint64_t)time(NULL);
 	update->process.listen_fd = update->listener->fd;
 	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);

@@ -38,17 +38,17 @@ static const struct stream_own_type types[] = {
 	{EXTRA_MUST, "EXTRA_MUST", 1, 1, sizeof(struct extra), fields},
 };
 
-#define DECLARED                                                                                   \
-	{STREAM_DOMAIN_STATE, 1}, {STREAM_CLIENT, 1}, {STREAM_TX, 1}, {STREAM_TX_DIFFERENCE, 1},   \
-		{STREAM_TX_TOUCH, 1}, {STREAM_TX_CHANGE, 1}, {STREAM_DELTA, 1}, {EXTRA_MUST, 1},   \
-		OTHERS
-
-/* Whatever has been added to ours: this program is newer than all of it. */
-#define OTHERS                                                                                     \
-	{STREAM_OWN_NEED(19), 255}, {STREAM_OWN_NEED(20), 255}, {STREAM_OWN_NEED(21), 255},        \
+/* What it knows beyond ours, and whatever has been added to ours: it is newer than all of it. */
+#define KNOWN(type)                                                                                \
 	{                                                                                          \
-		STREAM_OWN_NEED(22), 255                                                           \
+		type, 255                                                                          \
 	}
+#define DECLARED                                                                                   \
+	KNOWN(STREAM_OWN_NEED(12)), KNOWN(STREAM_OWN_NEED(13)), KNOWN(STREAM_OWN_NEED(14)),        \
+		KNOWN(STREAM_OWN_NEED(15)), KNOWN(STREAM_OWN_NEED(16)),                            \
+		KNOWN(STREAM_OWN_NEED(17)), KNOWN(STREAM_OWN_NEED(18)),                            \
+		KNOWN(STREAM_OWN_NEED(19)), KNOWN(STREAM_OWN_NEED(20)),                            \
+		KNOWN(STREAM_OWN_NEED(21)), KNOWN(STREAM_OWN_NEED(22)), KNOWN(EXTRA_MUST)
 
 static const struct abilities_record declared[] = {DECLARED};
 
