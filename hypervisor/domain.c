@@ -128,6 +128,9 @@ int hv_domain_create(struct hypervisor *hv, unsigned int caller,
 	if (!domain)
 		return -XEN_ENOMEM;
 	init_domain(domain, config);
+	/* Where memory is modelled, a domain has what it is given. */
+	if (hv->memory)
+		domain->pages = 0;
 	domain->domid = (uint16_t)chosen;
 	error = hv_table_enter(hv, domain);
 	if (error) {
@@ -263,6 +266,7 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_close_all(hv, domain);
 	hv_virq_forget_handler(hv, domain);
 	hv_ioreq_forget(hv, domain);
+	(void)hv_vcpus_leave(domain);
 	hv_unmap_all(hv, domain);
 	/* Its devices first, then its memory. */
 	hv_p2m_deinit(&hv->allocator, &domain->iommu);

@@ -54,6 +54,7 @@ struct hv_restore {
 	uint16_t *index;   /* domid -> number of its piece of work, plus 1 */
 	uint32_t hardware; /* domid of the hardware domain */
 	uint16_t virq_handlers[HV_VIRQ_COUNT];
+	bool no_memory; /* an allocation failed in a pass */
 
 	/* Results. */
 	uint32_t failed;    /* domains, after hv_restore_finish() */
@@ -61,9 +62,18 @@ struct hv_restore {
 };
 
 /**
+ * The regions of boot memory that a stream announces, which have to be known before there is a
+ * frame table. They stand in the stream. Errors: as hv_restore_begin(), with a sentence in @reason.
+ */
+int hv_restore_regions(const void *stream, size_t size, const struct hv_stream_region **regions,
+		       uint32_t *count, const char **reason);
+
+/**
  * Begin to restore into @hv, which is set up by @config (the kind and state of ids come from the
  * stream). @stream: the stream, mapped contiguously, aligned to 8 bytes and at least @size bytes
- * long; what follows the stream in its last page must be 0. The allocator in @config must bear to
+ * long; what follows the stream in its last page must be 0. Memory, if it is modelled, is that of
+ * hv_boot_finish(): what is not known to be used is free, and the heap is closed until
+ * hv_restore_finish() is through. The allocator in @config must bear to
  * be called by all CPUs that take part.
  *
  * Errors: -EINVAL (the stream is wrong), -EOPNOTSUPP (version, or an unknown record that must be

@@ -36,7 +36,7 @@ static inline struct hv_image_note host_note(uint64_t mib)
 			   .init_size = MIB / 2,
 			   .boot_size = 3 * MIB,
 			   .frame_info_size = 32},
-		.stream = hv_stream_abilities(),
+		.stream = HV_STREAM_ABILITIES,
 	};
 }
 
