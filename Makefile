@@ -54,6 +54,8 @@ DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
 # What of the stub domain runs in an ordinary process too: into the unit tests.
 UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
+PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c $(addprefix ring0/, \
+	arguments.c clock.c events.c grants.c memory.c memory-map.c state.c)))
 # 9pfs: both ends' protocol; the front-end; the server.
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
@@ -61,8 +63,12 @@ BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
-	xenstored/ninep xenstored/ninepfsd xenstored/stubdom/update
+	xenstored/ninep xenstored/ninepfsd xenstored/stubdom xenstored/stubdom/ring0 xenstored/stubdom/update
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
+# Needs the stub domain's fixed addresses, where the sanitizers have their own memory.
+ifeq ($(VARIANT),asan)
+UNIT_TESTS := $(filter-out %/stubdom/test-host,$(UNIT_TESTS))
+endif
 
 # The stub domain: the layer below the C library is compiled for ring 0, all else as it is.
 RING0_DIR     := xenstored/stubdom/ring0
@@ -82,8 +88,11 @@ IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
 	$(OUT)/xenstore-9pfsd $(OUT)/simxen $(SIMXEN_LIBS)
+ifeq ($(VARIANT),release)
+PROGRAMS += $(OUT)/xenstored-stubdom
+endif
 ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
-	$(UPDATE_OBJECTS) $(HARNESS_OBJECTS) \
+	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
 	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
@@ -102,6 +111,7 @@ $(OUT)/libcore.a: $(CORE_OBJECTS)
 $(OUT)/libdaemon.a: $(DAEMON_OBJECTS)
 $(OUT)/libclient.a: $(CLIENT_OBJECTS)
 $(OUT)/libupdate.a: $(UPDATE_OBJECTS)
+$(OUT)/libplatform.a: $(PLATFORM_OBJECTS)
 $(OUT)/libninep.a: $(NINEP_OBJECTS)
 $(OUT)/lib%.a:
 	$(call say,AR)
@@ -140,7 +150,8 @@ $(OBJ)/stubdom/%.o: %.S Makefile
 # A static program that is started by a hypervisor; it is an unstripped one that shows addresses.
 STUBDOM_LDFLAGS := -static -no-pie -Wl,-z,noseparate-code -Wl,--no-warn-rwx-segments \
 	-Wl,--build-id=none -Wl,-u,stubdom_start
-$(OUT)/xenstored-stubdom.debug: $(STUBDOM_OBJECTS) $(RING0_OBJECTS) $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(OUT)/xenstored-stubdom.debug: $(STUBDOM_OBJECTS) $(RING0_OBJECTS) $(OUT)/libupdate.a $(OUT)/libninep.a \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) $(STUBDOM_LDFLAGS) -o $@ $^
 
@@ -162,7 +173,7 @@ $(OUT)/xenstore-9pfsd: $(OBJ)/xenstored/ninepfsd/main.o $(OUT)/libninep.a $(OUT)
 
 $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
-$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libupdate.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(OUT)/libupdate.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
 		$(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl

@@ -179,6 +179,9 @@ int save_clients(struct core *core, const struct image_requester *requester,
 		TAILQ_FOREACH(client, &core->clients, link) {
 			if (!in_pass(client, writer->dialect->own, pass) || client->broken)
 				continue;
+			/* One inside of this program ends with it. */
+			if (!client->transport->ops->describe)
+				continue;
 			client->image_id = ++core->image_clients;
 			error = save_client(core, client, client->image_id, requester, writer);
 			if (error)

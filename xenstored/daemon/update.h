@@ -22,7 +22,7 @@
 #include "daemon/trace.h"
 #include "liveupdate/abilities.h"
 #include "liveupdate/image.h"
-#include "liveupdate/session.h"
+#include "liveupdate/update-session.h"
 
 struct update {
 	struct core *core;
@@ -35,7 +35,7 @@ struct update {
 	struct trace *trace;
 	struct image_process process;
 
-	struct session session;
+	struct update_session session;
 	char file[PATH_MAX]; /* of the session: the new program */
 	struct abilities abilities; /* of that file, if it is of our kind */
 	bool succeeds;	     /* an oxenstored, whose requester will ask for the answer */

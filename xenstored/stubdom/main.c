@@ -17,8 +17,10 @@
 #include "daemon/administration.h"
 #include "daemon/log.h"
 #include "daemon/settings.h"
+#include "stubdom/files.h"
 #include "stubdom/host.h"
 #include "stubdom/ring0/clock.h"
+#include "stubdom/ring0/console.h"
 #include "stubdom/ring0/events.h"
 #include "stubdom/ring0/memory.h"
 #include "stubdom/ring0/ring0.h"
@@ -28,11 +30,14 @@
 #define NS_PER_MS 1000000u
 
 struct stubdom {
+	int argc;
+	char **argv;
 	struct options options;
 	struct administration administration;
 	struct world world;
 	struct stubdom_host host;
 	struct core *core;
+	struct files files;
 	struct stubdom_update update;
 };
 
@@ -54,13 +59,13 @@ static void say_what_there_is(void)
 		    events_abi() == EVENTS_FIFO ? "FIFO" : "2-level");
 }
 
-static void make_core(struct stubdom *stubdom)
+static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 {
 	struct core_config config;
 
 	core_config_defaults(&config);
 	settings_fill(&stubdom->options, &config);
-	stubdom_host_open(&stubdom->host, &stubdom->options, 0, &config, &stubdom->world);
+	stubdom_host_open(&stubdom->host, &stubdom->options, virq_port, &config, &stubdom->world);
 	/* Above all that an earlier store on this host can have given out. */
 	config.generation = clock_wall_ns() / 1000;
 	if (getrandom(&config.secret, sizeof(config.secret), 0) != sizeof(config.secret))
@@ -71,17 +76,43 @@ static void make_core(struct stubdom *stubdom)
 	if (!stubdom->core)
 		fatal("out of memory");
 	stubdom_host_attach(&stubdom->host, stubdom->core);
-	stubdom_update_init(&stubdom->update, stubdom->core);
+	stubdom_update_init(&stubdom->update, stubdom->core, &stubdom->host, &stubdom->files,
+			    &stubdom->administration.trace, stubdom->argc, stubdom->argv);
 	administration_attach(&stubdom->administration, stubdom->core,
 			      &stubdom_update_administration, &stubdom->update);
 }
 
-/* Returns the ms until the next turn is due at the latest; -1: only an event can bring something.
- */
+static void take_events(void *host)
+{
+	stubdom_host_events(host);
+}
+
+/* A message for the administrator, who may be at either place. */
+static void log_line(void *data, const char *text)
+{
+	struct stubdom *stubdom = data;
+
+	console_write(text, strlen(text));
+	console_write("\n", 1);
+	files_log(&stubdom->files, text);
+}
+
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Returns the ms until the next turn is due at the latest; -1: only events can bring something. */
 static int turn(struct stubdom *stubdom)
 {
-	stubdom_host_events(&stubdom->host);
-	return core_turn(stubdom->core);
+	int due;
+
+	take_events(&stubdom->host);
+	due = core_turn(stubdom->core);
+	due = sooner(due, files_turn(&stubdom->files));
+	due = sooner(due, stubdom_update_run(&stubdom->update));
+	/* The front-end may have asked the store for something. */
+	return TAILQ_EMPTY(&stubdom->core->runnable) ? due : 0;
 }
 
 _Noreturn static void run(struct stubdom *stubdom)
@@ -96,19 +127,39 @@ _Noreturn static void run(struct stubdom *stubdom)
 	}
 }
 
+/* The state is that of the image before, or there is none but domain 0. */
+static void begin(struct stubdom *stubdom, const struct handover *handover)
+{
+	if (handover) {
+		stubdom_update_restore(&stubdom->update, handover);
+		return;
+	}
+	if (stubdom->options.event_port <= 0)
+		fatal("--event PORT is missing: there is no way to domain 0");
+	stubdom_host_introduce(&stubdom->host, (unsigned int)stubdom->options.event_port);
+}
+
 int main(int argc, char **argv)
 {
 	static struct stubdom stubdom;
+	const struct handover *handover = stubdom_update_found();
 
+	stubdom.argc = argc;
+	stubdom.argv = argv;
 	settings_read(&stubdom.options, argc, argv);
+	if (files_init(&stubdom.files, &stubdom.administration.trace,
+		       stubdom_update_files(handover)))
+		fatal("out of memory");
+	log_redirect(log_line, &stubdom);
 	say_what_there_is();
 	if (stubdom.options.notes[0])
 		log_message(LOG_NOTICE, "%s", stubdom.options.notes);
 	administration_init(&stubdom.administration);
 	settings_open_trace(&stubdom.options, &stubdom.administration.trace);
-	make_core(&stubdom);
-	if (stubdom.options.event_port <= 0)
-		fatal("--event PORT is missing: there is no way to domain 0");
-	stubdom_host_introduce(&stubdom.host, (unsigned int)stubdom.options.event_port);
+	make_core(&stubdom, handover ? handover->virq_port : 0);
+	begin(&stubdom, handover);
+	if (files_start(&stubdom.files, stubdom.core, &stubdom.host.evtchn, take_events,
+			&stubdom.host))
+		log_message(LOG_ERR, "no files: the device cannot be watched");
 	run(&stubdom);
 }

@@ -113,11 +113,13 @@ void grants_unmap_ring(unsigned int domid)
 
 int grants_give(uint32_t ref, unsigned int domid, const void *page)
 {
+	uint32_t frame = (uint32_t)((uintptr_t)page >> LAYOUT_PAGE_SHIFT);
+
 	if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= ENTRIES)
 		return -EINVAL;
 	if (entry(ref)->flags)
-		return -EBUSY;
-	entry(ref)->frame = (uint32_t)((uintptr_t)page >> LAYOUT_PAGE_SHIFT);
+		return entry(ref)->domid == domid && entry(ref)->frame == frame ? 0 : -EBUSY;
+	entry(ref)->frame = frame;
 	entry(ref)->domid = (domid_t)domid;
 	__atomic_store_n(&entry(ref)->flags, GTF_permit_access, __ATOMIC_SEQ_CST);
 	return 0;

@@ -26,7 +26,8 @@ void grants_unmap_ring(unsigned int domid);
 
 /**
  * Let @domid map the page at @page, for writing, by entry @ref of our table (8 and above are free
- * to be used). Returns 0; -EINVAL: no such entry; -EBUSY: it is in use.
+ * to be used). An entry that says just this already stays as it is. Returns 0; -EINVAL: no such
+ * entry; -EBUSY: it is in use.
  */
 int grants_give(uint32_t ref, unsigned int domid, const void *page);
 
