@@ -49,7 +49,7 @@ static const char *write_state(struct update *update, const struct foreign *fore
 
 	if (fd < 0)
 		return "Dump state open error";
-	error = update_write_image(update, foreign->dialect, update->session.version, NULL, fd);
+	error = update_write_image(update, foreign->dialect, update->session.version, fd);
 	if (error == EBUSY)
 		why = "A domain is under construction, which that xenstored would not survive.";
 	else if (error || fsync(fd))
@@ -71,7 +71,7 @@ static int write_own_image(struct update *update)
 
 	if (fd < 0)
 		return -errno;
-	error = update_write_image(update, "own", 0, NULL, fd);
+	error = update_write_image(update, "own", 0, fd);
 	if (!error)
 		return fd;
 	close(fd);

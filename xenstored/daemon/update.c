@@ -15,7 +15,10 @@
 
 static void session_ended(void *data)
 {
-	update_own_cancel(data);
+	struct update *update = data;
+
+	update_own_cancel(update);
+	update->kind = UPDATE_UNKNOWN;
 }
 
 void update_init(struct update *update, struct core *core, struct host *host,
@@ -31,6 +34,7 @@ void update_init(struct update *update, struct core *core, struct host *host,
 	update->trace = trace;
 	update->argv = argv;
 	update->rundir = rundir;
+	update->kind = UPDATE_UNKNOWN;
 	update_session_init(&update->session, core, session_ended, update);
 	update->succeeds = getenv(SUCCEEDS_VARIABLE);
 	unsetenv(SUCCEEDS_VARIABLE);
@@ -107,15 +111,17 @@ static const char *look_at_file(struct update *update, int *kind)
 
 int update_run(struct update *update)
 {
-	const char *why;
-	int kind, again = update_reap_guard(update);
+	const char *why = NULL;
+	int again = update_reap_helpers(update);
 
 	if (!update->session.started)
 		return again;
-	why = look_at_file(update, &kind);
+	/* Looked at once; what becomes of the file later is the guard's concern. */
+	if (update->kind == UPDATE_UNKNOWN)
+		why = look_at_file(update, &update->kind);
 	if (!why)
-		again = kind == ABILITIES_OWN ? update_own_run(update, &why)
-					      : update_foreign_run(update, &why);
+		again = update->kind == ABILITIES_OWN ? update_own_run(update, &why)
+						      : update_foreign_run(update, &why);
 	if (!why)
 		return again;
 	update_session_answer(&update->session, why);
