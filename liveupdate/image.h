@@ -126,6 +126,7 @@ struct restore {
 	struct transaction *tx;
 	uint64_t tx_kept;     /* last place of a child before its differences */
 	bool branched;	      /* the differences of tx are in */
+	struct tree tx_base;  /* what the transaction started on, as far as it has come */
 	struct cause **cause; /* of restored messages, by number */
 	uint64_t *cause_id;
 	size_t causes, cause_room;
