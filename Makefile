@@ -94,7 +94,7 @@ endif
 ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
-	$(OBJ)/tests/ninep/guest.o \
+	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
 .PHONY: all
@@ -219,6 +219,15 @@ build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
 build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
 	$(call simxen_library,)
 
+# A xenstored of another version, for tests of updates: one object more, and wrapped functions.
+$(OUT)/tests/xenstored-other: $(OBJ)/tests/update/other/extra.o $(OBJ)/xenstored/daemon/main.o \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) \
+		-Wl,--wrap=stream_own_find,--wrap=stream_put_end,--wrap=image_restore \
+		-o $@ $^ -lxenevtchn -lxengnttab -lxencall -ldl
+
 # A Linux process that plays a domain with our 9pfs front-end.
 $(OUT)/tests/ninep-guest: $(OBJ)/tests/ninep/guest.o $(OUT)/libninep.a
 	@mkdir -p $(@D)
@@ -256,7 +265,8 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/xenstored-other \
+	$(STANDIN)
 
 .PHONY: check
 check: deps
@@ -296,6 +306,8 @@ install: all
 	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 755 liveupdate/tool/from-oxenstored.sh \
+		$(DESTDIR)$(prefix)/lib/xenstored/from-oxenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
