@@ -34,7 +34,7 @@ static bool send_write(struct ninep *fe, struct slot *slot)
 		length = slot->count;
 	if (part > length)
 		part = length;
-	slot->asked = length;
+	slot->asked = slot->sent = length;
 	p9_put_u32(&request, slot->file.fid);
 	p9_put_u64(&request, slot->offset);
 	p9_put_u32(&request, (uint32_t)length);
@@ -74,9 +74,11 @@ static bool write_answer(struct ninep *fe, struct slot *slot, int error, struct 
 		file_close(&slot->file, error ? error : -EIO);
 		return true;
 	}
+	slot->offset += written;
+	if (written > slot->sent)
+		written = (uint32_t)slot->sent;
 	slot->start = (slot->start + written) % SLOT_QUEUE;
 	slot->count -= written;
-	slot->offset += written;
 	slot->delay = 0;
 	return true;
 }
@@ -129,7 +131,7 @@ int ninep_append_open(struct ninep *fe, enum ninep_slot nr, const char *name)
 	if (name)
 		memcpy(slot->name, name, strlen(name));
 	else
-		slot->count = 0;
+		slot->count = slot->sent = 0;
 	return 0;
 }
 

@@ -72,6 +72,7 @@ struct slot {
 	unsigned char *queue; /* a ring of SLOT_QUEUE bytes */
 	size_t start, count;
 	size_t asked; /* bytes in the write under way */
+	size_t sent;  /* of these, those that are still in the queue */
 	uint64_t offset;
 	uint64_t retry_at, delay;
 	uint64_t dropped, dropped_lines;
