@@ -91,6 +91,8 @@ class Site:
         self.host = Host()
         self.base = self.host.base
         self.env = self.host.env
+        # The simulated host's libraries are loaded before a sanitizer's.
+        self.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         self.processes = []
         self.store = self.start("xenstored", [XENSTORED, "-N"])
         self.wait(lambda: self.succeeds("xenstore-exists", "/"), "xenstored")

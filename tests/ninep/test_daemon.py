@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 from tests.ninep.files import DAEMON, XENSTORED, content
+from tests.simxen.host import SIMXEN
 
 
 def mapped_bytes(daemon):
@@ -305,9 +306,8 @@ def test_back_end_in_a_driver_domain(site):
     for path in ("backend", "libxl"):
         site.run("xenstore-write", f"/local/domain/{driver}/{path}", "")
         site.run("xenstore-chmod", f"/local/domain/{driver}/{path}", f"n{driver}")
-    process = site.host.popen("guest", driver, "--", os.environ.get("SIMXEN_BINARY", os.path.join(
-        os.path.dirname(DAEMON), "simxen")), "exec", "--domain", driver, "--", DAEMON, "-F",
-        "--pid-file", os.path.join(site.base, "driver.pid"))
+    process = site.host.popen("guest", driver, "--", SIMXEN, "exec", "--domain", driver, "--",
+                              DAEMON, "-F", "--pid-file", os.path.join(site.base, "driver.pid"))
     site.wait(lambda: site.read(f"/local/domain/{driver}/libxl/xen-9pfs/state") == "running",
               "the daemon")
     domid = site.create()
