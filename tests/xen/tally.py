@@ -19,11 +19,13 @@ class Tally:
         if not self.quiet:
             print(text, flush=True)
 
-    def count(self, title, outcome, text="", seconds=None):
+    def count(self, title, outcome, text="", seconds=None, quiet=False):
         self.outcomes[outcome] += 1
         self.titles[title] = (outcome, text)
         if outcome == "skipped":
             self.skips.append(f"SKIPPED {title}: {text}")
+            return
+        if quiet and outcome == "passed":
             return
         took = f" ({seconds:.1f} s)" if seconds is not None else ""
         self.say(f"{outcome:7} {title}{took}")
@@ -39,6 +41,8 @@ class Tally:
             self.count(**message)
         elif kind == "log":
             self.logs.append((message["title"], message["text"]))
+        elif kind == "report":
+            self.say("        " + message["text"])
         elif kind == "xen":
             self.say(f"booted: Xen {message['version']}")
         else:

@@ -40,7 +40,10 @@
 #define LAYOUT_HANDOVER	    0x10000
 #define LAYOUT_HANDOVER_END 0x11000
 
-#define LAYOUT_RESERVED	    0x11000
+/* What the ring-0 layer itself has set up with the hypervisor (ring0/state.h). */
+#define LAYOUT_STATE	    0x11000
+#define LAYOUT_STATE_END    0x12000
+#define LAYOUT_RESERVED	    0x12000
 #define LAYOUT_RESERVED_END 0x14000
 
 /* Pages shared with the 9pfs back-end: the interface page, then the ring's data. */
