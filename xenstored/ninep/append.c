@@ -15,6 +15,10 @@
 #define DELAY_FIRST 1000U
 #define DELAY_MAX   30000U
 
+/* A file may be rotated or truncated by others: milliseconds until it is opened anew by its name.
+ */
+#define OPEN_TIME 60000U
+
 #define NOTICE_MAX 128U
 
 static void put_off(struct ninep *fe, struct slot *slot)
@@ -46,17 +50,18 @@ static bool send_write(struct ninep *fe, struct slot *slot)
 static bool slot_ask(struct ninep *fe, struct task *task)
 {
 	struct slot *slot = (struct slot *)task;
+	uint64_t now = fe->platform->ops->now(fe->platform);
 
 	if (slot->file.state == FILE_CLOSED) {
-		if (!slot->name[0] || !slot->count ||
-		    fe->platform->ops->now(fe->platform) < slot->retry_at)
+		if (!slot->name[0] || !slot->count || now < slot->retry_at)
 			return false;
 		slot->reopen = false;
+		slot->opened_at = now;
 		file_open(&slot->file, slot->name, P9_OWRITE, true, true);
 	} else if (slot->file.state == FILE_READY) {
 		if (!slot->reopen && !slot->count)
 			return false;
-		if (!slot->reopen)
+		if (!slot->reopen && now - slot->opened_at < OPEN_TIME)
 			return send_write(fe, slot);
 		file_close(&slot->file, 0);
 	}

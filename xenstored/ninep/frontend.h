@@ -180,10 +180,10 @@ bool ninep_connected(const struct ninep *fe);
 
 /**
  * Append to the file @name from now on; it is created with mode 0600 if need be. What
- * is still queued goes there, too. The same name again opens the file anew (after it was
- * rotated). NULL: append nowhere; what comes then is neither kept nor
- * counted. Returns 0, or -EINVAL: a name that is absolute, empty, too long, or has empty, "."
- * or ".." components.
+ * is still queued goes there, too. The same name again opens the file anew at once (it was
+ * rotated); otherwise that happens every minute. NULL: append nowhere; what comes then is neither
+ * kept nor counted. Returns 0, or -EINVAL: a name that is absolute, empty, too long, or has empty,
+ * "." or ".." components.
  */
 int ninep_append_open(struct ninep *fe, enum ninep_slot slot, const char *name);
 

@@ -291,6 +291,32 @@ static void test_another_name_and_the_same_again(void **state)
 	assert_string_equal(world_file(&w, "b", NULL), "4\n");
 }
 
+static void test_rotation(void **state)
+{
+	char from[128], to[128];
+
+	(void)state;
+	connect();
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("1\n");
+	world_run(&w);
+	snprintf(from, sizeof(from), "%s/log", w.directory);
+	snprintf(to, sizeof(to), "%s/log.1", w.directory);
+	assert_int_equal(rename(from, to), 0);
+	w.now += 60000;
+	append("2\n");
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log.1", NULL), "1\n");
+	assert_string_equal(world_file(&w, "log", NULL), "2\n");
+	/* Or by truncating what was copied. */
+	assert_int_equal(truncate(from, 0), 0);
+	w.now += 60000;
+	append("3\n");
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log", NULL), "3\n");
+	assert_true(ninep_timeout(w.fe) == NINEP_NEVER);
+}
+
 static void test_end_of_logging_in_the_middle_of_a_write(void **state)
 {
 	(void)state;
@@ -835,6 +861,7 @@ int main(void)
 		TEST(test_more_than_a_message_and_than_the_ring),
 		TEST(test_two_files_at_a_time),
 		TEST(test_another_name_and_the_same_again),
+		TEST(test_rotation),
 		TEST(test_end_of_logging_in_the_middle_of_a_write),
 		TEST(test_names_that_are_refused),
 		TEST(test_file_in_a_directory),
