@@ -268,7 +268,7 @@ check: deps
 .PHONY: check-xen
 check-xen:
 	sh tests/deps.sh --xen
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/tests/ninep-guest
 	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
 
 # Longer runs of what check runs short; COUNT= multiplies their length.
