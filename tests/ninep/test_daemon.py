@@ -212,7 +212,8 @@ def test_detach_and_attach_again(site):
     assert guest.get() == "ok"
     assert site.front(guest.domid, "state") is None
     assert site.back(guest.domid, "state") is None
-    assert site.read(f"/libxl/{guest.domid}/device/9pfs/0/backend") is None
+    assert site.read(f"/libxl/{guest.domid}/device/9pfs") is None
+    assert site.read(f"/local/domain/0/backend/xen_9pfs/{guest.domid}") is None
     assert mapped_bytes(daemon) == 0
     assert guest.ask("write file 10") == "-107"
     site.attach(guest.domid)

@@ -69,9 +69,6 @@ struct ninep_platform_ops {
 	/* Write a node; @path as above. Returns 0 or -errno. */
 	int (*write)(struct ninep_platform *platform, const char *path, const char *value);
 
-	/* Remove a node; @path as above. Returns 0 or -errno. */
-	int (*remove)(struct ninep_platform *platform, const char *path);
-
 	/*
 	 * Let @domid map the page at @page, for writing. @page is one of the pages the front-end
 	 * was given. One that @domid may map already, since an earlier program's time, keeps its
