@@ -278,7 +278,7 @@ check: deps
 .PHONY: check-xen
 check-xen:
 	sh tests/deps.sh --xen
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/tests/ninep-guest
 	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
 
 # Longer runs of what check runs short; COUNT= multiplies their length.
@@ -303,13 +303,14 @@ bench: deps
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
-	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
+	install -m 755 build/xenstored build/xenstore-control build/xenstore-image build/xenstore-9pfsd \
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 755 liveupdate/tool/from-oxenstored.sh \
 		$(DESTDIR)$(prefix)/lib/xenstored/from-oxenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
+		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
 
 .PHONY: format
