@@ -212,6 +212,10 @@ static int restore_update(struct restore *restore, const struct stream_update *i
 /* Second pass: everything else. */
 static int restore_what(struct restore *restore, const struct stream_record *record)
 {
+	int error = record->type == STREAM_NODE ? 0 : restore_nodes_end(restore);
+
+	if (error)
+		return error;
 	switch (record->type) {
 	case STREAM_CONNECTION:
 		return restore_connection(restore, &record->connection);
@@ -264,8 +268,8 @@ static int each_record(struct restore *restore, const void *image, size_t size,
 		}
 		if (!record.understood) {
 			if (stream_is_own(record.type) && (record.type & STREAM_MUST)) {
-				snprintf(where.text, sizeof(where.text),
-					 "unknown record type %08x", record.type);
+				snprintf(where.text, sizeof(where.text), "unknown record type %08x",
+					 record.type);
 				where.offset = record.offset;
 				error = ENOTSUP;
 			} else if (use == restore_what) {
@@ -312,8 +316,11 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	error = each_record(restore, image, size, restore_who);
 	if (!error)
 		error = empty_tree(restore);
+	restore_nodes_start(restore);
 	if (!error)
 		error = each_record(restore, image, size, restore_what);
+	if (!error)
+		error = restore_nodes_end(restore);
 	if (!error)
 		restore_tx_branch(restore);
 	if (!error)
@@ -324,7 +331,7 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	if (!error)
 		core->recheck = true; /* whoever was held back may go on */
 	free(restore->client);
-	free(restore->level);
+	restore_nodes_free(restore);
 	free(restore->cause);
 	free(restore->cause_id);
 	free(restore);

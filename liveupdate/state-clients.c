@@ -114,8 +114,8 @@ static int save_watches(const struct client *client, uint32_t id, struct stream_
 	return error;
 }
 
-static int save_client(struct core *core, const struct client *client, uint32_t id,
-		       const struct image_requester *requester, struct stream_writer *writer)
+int save_client(struct core *core, const struct client *client, uint32_t id,
+		const struct image_requester *requester, struct stream_writer *writer)
 {
 	struct transport_place place = {.fd = -1};
 	struct stream_connection out = {.id = id,
@@ -179,6 +179,9 @@ int save_clients(struct core *core, const struct image_requester *requester,
 		TAILQ_FOREACH(client, &core->clients, link) {
 			client->image_id = (uint32_t)(client->image_id ? client->image_id : 0);
 			if (!in_pass(client, pass) || client->broken)
+				continue;
+			/* One inside of this program ends with it. */
+			if (!client->transport->ops->describe)
 				continue;
 			client->image_id = ++core->image_clients;
 			error = save_client(core, client, client->image_id, requester, writer);
@@ -317,7 +320,7 @@ static void restore_event(struct restore *restore, struct message *message,
 	}
 }
 
-static int queue(struct restore *restore, struct client *client, const struct wire_header *header,
+static int queue(struct core *core, struct client *client, const struct wire_header *header,
 		 const uint8_t *payload, uint32_t sent)
 {
 	struct message *message =
@@ -328,12 +331,12 @@ static int queue(struct restore *restore, struct client *client, const struct wi
 	message_set(message, payload, header->len);
 	message->event = header->type == XS_WATCH_EVENT && !sent;
 	message->sent = sent;
-	client_queue(restore->core, client, message);
+	client_queue(core, client, message);
 	return 0;
 }
 
-static int restore_output(struct restore *restore, struct client *client,
-			  const struct stream_connection *in)
+int image_restore_output(struct core *core, struct client *client,
+			 const struct stream_connection *in)
 {
 	const uint8_t *at = in->output, *end = in->output + in->output_len;
 	struct wire_header header = {.len = in->partial_len};
@@ -341,7 +344,7 @@ static int restore_output(struct restore *restore, struct client *client,
 
 	/* The rest of a half-sent message is only bytes. */
 	if (in->partial_len) {
-		error = queue(restore, client, &header, at, WIRE_HEADER_SIZE);
+		error = queue(core, client, &header, at, WIRE_HEADER_SIZE);
 		at += in->partial_len;
 	}
 	while (!error && (size_t)(end - at) >= sizeof(header)) {
@@ -349,7 +352,7 @@ static int restore_output(struct restore *restore, struct client *client,
 		at += sizeof(header);
 		if (header.len > WIRE_PAYLOAD_MAX || header.len > (size_t)(end - at))
 			return EINVAL;
-		error = queue(restore, client, &header, at, 0);
+		error = queue(core, client, &header, at, 0);
 		at += header.len;
 	}
 	return error;
@@ -374,6 +377,18 @@ int restore_events(struct restore *restore, const struct stream_events *events)
 	return 0;
 }
 
+int image_restore_input(struct client *client, const struct stream_connection *in)
+{
+	if (!in->input_len)
+		return 0;
+	client->input = malloc(in->input_len);
+	if (!client->input)
+		return ENOMEM;
+	memcpy(client->input, in->input, in->input_len);
+	client->input_len = client->input_room = in->input_len;
+	return 0;
+}
+
 int restore_connection(struct restore *restore, const struct stream_connection *in)
 {
 	struct client *client;
@@ -388,16 +403,11 @@ int restore_connection(struct restore *restore, const struct stream_connection *
 		return 0;
 	}
 	error = remember(restore, in->id, client);
-	if (!error && in->input_len) {
-		client->input = malloc(in->input_len);
-		if (!client->input)
-			return ENOMEM;
-		memcpy(client->input, in->input, in->input_len);
-		client->input_len = client->input_room = in->input_len;
-	}
+	if (!error)
+		error = image_restore_input(client, in);
 	client->readable = client->writable = true;
 	if (!error)
-		error = restore_output(restore, client, in);
+		error = image_restore_output(restore->core, client, in);
 	client_wake(restore->core, client);
 	return error;
 }

@@ -98,6 +98,7 @@ static void check_domain_state(struct stream_checker *checker, const struct stre
 		check_error(checker, record->offset, "second state of domain %u", state->domid);
 	domain->known |= KNOWN_STATE;
 	domain->record = state->record;
+	checker->fragment_domid = state->domid;
 	if (state->flags & ~STREAM_DOMAIN_FLAGS)
 		check_error(checker, record->offset, "unknown flags 0x%x of domain %u",
 			    state->flags, state->domid);

@@ -312,6 +312,26 @@ static void check_domains(struct stream_checker *checker)
 	}
 }
 
+/* A fragment is of one domain, which it names. */
+static void check_fragment(struct stream_checker *checker, size_t end)
+{
+	struct stream_report *report = checker->report;
+	uint16_t domid = checker->fragment_domid;
+
+	if (checker->records.count != 1)
+		check_error(checker, end, "a fragment is of one domain, this one of %zu",
+			    checker->records.count);
+	else if (report->connections > 1 ||
+		 (report->connections && !(check_domain_of(checker, domid)->known & KNOWN_RING)))
+		check_error(checker, end, "a fragment has only the connection of its domain %u",
+			    domid);
+	if (report->domains > 1 ||
+	    (report->domains && !(check_domain_of(checker, domid)->known & KNOWN_DOMAIN)))
+		check_error(checker, end, "a fragment has only the quotas of its domain %u", domid);
+	if (checker->delta)
+		check_error(checker, end, "a fragment has no changes");
+}
+
 static void check_whole(struct stream_checker *checker)
 {
 	struct stream_report *report = checker->report;
@@ -342,7 +362,9 @@ static void check_whole(struct stream_checker *checker)
 		if (!checker->connection[i].client)
 			check_error(checker, end, "connection %u has no CLIENT record",
 				    checker->connection[i].id);
-	if (!report->fragment)
+	if (report->fragment)
+		check_fragment(checker, end);
+	else
 		check_domains(checker);
 }
 

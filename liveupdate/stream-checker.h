@@ -57,7 +57,8 @@ struct stream_checker {
 	bool root, introduce, release; /* these nodes have been seen */
 	bool delta, transactions;      /* no more nodes may come */
 	bool any_client;
-	size_t own_at; /* first record of ours, 0 = none */
+	size_t own_at;		 /* first record of ours, 0 = none */
+	uint16_t fragment_domid; /* the domain of the last DOMAIN_STATE */
 
 	struct stream_paths paths;
 	size_t parent_at, parent_len; /* a path that is known to be present; 0 = none */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -155,21 +156,40 @@ int command_start(const struct command *command, int argc, char **argv)
 	return 1;
 }
 
+/* The process of the host as a descriptor, which outlives its pid; -1 if that is not known. */
+static int host_process(const char *directory)
+{
+	char path[PATH_MAX];
+	int pid = 0;
+	FILE *file;
+
+	if (snprintf(path, sizeof(path), "%s/pid", directory) >= (int)sizeof(path))
+		return -1;
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	fclose(file);
+	return pid > 0 ? pidfd_open(pid, 0) : -1;
+}
+
 int command_stop(const struct command *command, int argc, char **argv)
 {
 	struct simxen_client *client;
+	char buffer[PATH_MAX];
 	struct pollfd wait;
-	char byte;
 
 	(void)argv;
 	if (argc != 1)
 		return command_usage(command);
 	client = command_client(command);
+	wait = (struct pollfd){.fd = host_process(simxen_directory(buffer, sizeof(buffer))), .events = POLLIN};
 	simxen_client_ask(client, SIMXEN_STOP, 0, 0, 0);
-	/* Its end is the end of the connection. */
-	wait = (struct pollfd){.fd = simxen_client_fd(client), .events = POLLIN};
-	while (poll(&wait, 1, 10000) > 0 && read(wait.fd, &byte, 1) > 0)
-		;
+	if (wait.fd >= 0) {
+		poll(&wait, 1, 10000);
+		close(wait.fd);
+	}
 	simxen_client_free(client);
 	return 0;
 }

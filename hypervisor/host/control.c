@@ -55,6 +55,7 @@ void control_close(struct host *host, struct control *control)
 	if (host->update.requester == control)
 		host->update.requester = NULL;
 	mappings_remove_all(host, control);
+	shares_end_all(host, control);
 	host_drop_source(host, &control->source);
 	*control->link = control->next;
 	if (control->next)

@@ -52,7 +52,9 @@ struct host_domain {
 	bool introduced;
 	bool bare; /* never to be introduced by the host */
 	struct port_owner *ports;
-	uint32_t port_count; /* elements of ports */
+	uint32_t port_count;	 /* elements of ports */
+	struct control **shares; /* who shares the page, by reference; see shares.c */
+	uint32_t share_count;
 };
 
 /* A mapping of a page by a connection. */
@@ -251,5 +253,13 @@ int mappings_put(struct host *host, struct control *owner, uint32_t id, uint32_t
 void mappings_link_free(struct host *host);
 int mappings_remove(struct host *host, uint64_t id);
 void mappings_remove_all(struct host *host, struct control *owner);
+
+/* ---- shares.c ---- */
+
+/* Grants a new page of the owner's domain to another; the reference or a negative errno. */
+int shares_add(struct host *host, struct control *owner, uint32_t to, bool writable,
+	       uint64_t *frame);
+int shares_end(struct host *host, struct control *owner, uint32_t ref);
+void shares_end_all(struct host *host, struct control *owner);
 
 #endif

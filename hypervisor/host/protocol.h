@@ -88,6 +88,8 @@ enum simxen_op {
 	SIMXEN_STORE_PORT,	   /* domid -> its port for the store */
 	SIMXEN_KEXEC, /* command, address, flags; with a descriptor -> its result; data:
 			 why it was refused, or of exec struct simxen_update */
+	SIMXEN_SHARE_ADD, /* domid, writable: a new page of the caller's -> reference; page */
+	SIMXEN_SHARE_END, /* reference -> 0 */
 	SIMXEN_OPS
 };
 

@@ -354,6 +354,12 @@ static int kexec(struct request *request)
 	return result;
 }
 
+static int share_add(struct request *request)
+{
+	return shares_add(request->host, request->control, narrow(request->message->arg[0]),
+			  request->message->arg[1] != 0, &request->message->arg[0]);
+}
+
 int request_run(struct request *request)
 {
 	struct hypervisor *hv = &request->host->hv;
@@ -422,6 +428,10 @@ int request_run(struct request *request)
 		return kexec(request);
 	case SIMXEN_GRANT_END:
 		return hv_grant_end_access(hv, caller, arg0, narrow(request->message->arg[1]));
+	case SIMXEN_SHARE_ADD:
+		return share_add(request);
+	case SIMXEN_SHARE_END:
+		return shares_end(request->host, request->control, arg0);
 	default:
 		return -ENOSYS;
 	}

@@ -45,10 +45,16 @@ static void drop_output(struct core *core, struct client *client)
 		client_unqueue(core, TAILQ_FIRST(&client->output));
 }
 
-void client_free(struct core *core, struct client *client)
+/* Nobody is to be answered any more for what was asked before. */
+static void tell_gone(struct core *core, const struct client *client)
 {
 	if (core->control && core->control->client_gone)
 		core->control->client_gone(core->control_data, client);
+}
+
+void client_free(struct core *core, struct client *client)
+{
+	tell_gone(core, client);
 	client_drop_watches(core, client);
 	client_drop_transactions(core, client);
 	drop_output(core, client);
@@ -67,6 +73,7 @@ void client_free(struct core *core, struct client *client)
 
 void client_reset(struct core *core, struct client *client)
 {
+	tell_gone(core, client);
 	client_drop_watches(core, client);
 	client_drop_transactions(core, client);
 	drop_output(core, client);
@@ -290,6 +297,20 @@ void client_unqueue(struct core *core, struct message *message)
 	if (client->wait == WAIT_QUOTA)
 		client_wake(core, client);
 	discard(core, message);
+}
+
+void client_await_answer(struct client *client)
+{
+	client->wait = WAIT_ANSWER;
+}
+
+void client_queue_answer(struct core *core, struct client *client, struct message *message)
+{
+	if (client->wait == WAIT_ANSWER)
+		client->wait = WAIT_NOT;
+	if (message)
+		client_queue(core, client, message);
+	client_wake(core, client);
 }
 
 /* Copy from the front of the queue into the shared buffer. */

@@ -20,6 +20,10 @@ extern char **environ;
 
 #define VARIABLE "XENSTORED_INHERITANCE"
 
+/* What follows for the guard of a foreign program. */
+#define FOREIGN	       " foreign"
+#define FOREIGN_FORMAT FOREIGN " listen=%d seconds=%u nodes=%d"
+
 /* How long a new program may take to serve, and a guard to stand by. */
 #define SERVE_VARIABLE "XENSTORED_UPDATE_SECONDS"
 #define SERVE_SECONDS  60
@@ -30,13 +34,19 @@ void inheritance_read(struct inheritance *inheritance)
 {
 	const char *text = getenv(VARIABLE);
 	char role[16] = "";
-	int pid = 0;
+	int pid = 0, has_nodes = 0;
 
 	memset(inheritance, 0, sizeof(*inheritance));
 	inheritance->image_fd = inheritance->status_fd = inheritance->ready_fd = -1;
+	inheritance->listen_fd = -1;
 	if (text && sscanf(text, "%15[a-z] image=%d status=%d ready=%d pid=%d virq=%u", role,
 			   &inheritance->image_fd, &inheritance->status_fd, &inheritance->ready_fd,
 			   &pid, &inheritance->virq_port) == 6) {
+		const char *more = strstr(text, FOREIGN);
+
+		inheritance->foreign = more && sscanf(more, FOREIGN_FORMAT, &inheritance->listen_fd,
+						      &inheritance->seconds, &has_nodes) == 3;
+		inheritance->has_nodes = has_nodes;
 		inheritance->update = !strcmp(role, "update");
 		inheritance->guard = !strcmp(role, "guard");
 		inheritance->check = !strcmp(role, "check");
@@ -76,7 +86,19 @@ static int wait_ready(int fd)
 	return poller.revents && read(fd, &byte, 1) == 1 ? 0 : -ECHILD;
 }
 
-int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_fd)
+/* What the environment says more to the guard of a foreign program. */
+static int export_foreign(int listen_fd, unsigned int seconds, bool has_nodes)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s" FOREIGN_FORMAT, getenv(VARIABLE), listen_fd, seconds,
+		 has_nodes);
+	return setenv(VARIABLE, text, 1) ? -errno : 0;
+}
+
+/* @foreign: what the guard is to know of a foreign program, NULL: it is of our own kind. */
+static int start(char **argv, int image_fd, unsigned int virq_port,
+		 const struct inheritance *foreign, int *status_fd)
 {
 	int status[2], ready[2], error;
 	posix_spawn_file_actions_t actions;
@@ -94,6 +116,8 @@ int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_f
 	fcntl(status[0], F_SETFD, 0);
 	fcntl(ready[1], F_SETFD, 0);
 	error = export_role("guard", image_fd, status[0], ready[1], getpid(), virq_port);
+	if (!error && foreign)
+		error = export_foreign(foreign->listen_fd, foreign->seconds, foreign->has_nodes);
 	posix_spawn_file_actions_init(&actions);
 	if (!error)
 		error = -posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ);
@@ -103,19 +127,35 @@ int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_f
 	close(ready[1]);
 	if (!error) {
 		error = wait_ready(ready[0]);
-		if (error) {
+		if (error)
 			kill(pid, SIGKILL);
+		/* The guard of a foreign program is this one's child by now. */
+		if (error || foreign)
 			waitpid(pid, NULL, 0);
-		}
 	}
 	close(ready[0]);
 	if (error) {
 		close(status[1]);
 		return error;
 	}
-	fcntl(status[1], F_SETFD, 0);
+	if (!foreign)
+		fcntl(status[1], F_SETFD, 0);
 	*status_fd = status[1];
 	return 0;
+}
+
+int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_fd)
+{
+	return start(argv, image_fd, virq_port, NULL, status_fd);
+}
+
+int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int seconds,
+			bool has_nodes, int *status_fd)
+{
+	const struct inheritance foreign = {
+		.listen_fd = listen_fd, .seconds = seconds, .has_nodes = has_nodes};
+
+	return start(argv, image_fd, 0, &foreign, status_fd);
 }
 
 pid_t checker_start(const char *file, int image_fd)
@@ -159,7 +199,7 @@ void guard_cancel(int status_fd)
  * The process must be gone before its clients are served by another. Its number may be in use for
  * longer, until its parent has asked for its status.
  */
-static void end_process(int pidfd)
+void guard_end_process(int pidfd)
 {
 	struct pollfd poller = {.fd = pidfd, .events = POLLIN};
 
@@ -171,34 +211,41 @@ static void end_process(int pidfd)
 	close(pidfd);
 }
 
-static int serve_ms(void)
+unsigned int guard_seconds(unsigned int more)
 {
 	const char *text = getenv(SERVE_VARIABLE);
 	long seconds = text ? strtol(text, NULL, 10) : 0;
 
-	return 1000 * (int)(seconds > 0 && seconds <= SERVE_MAX ? seconds : SERVE_SECONDS);
+	if (seconds > 0 && seconds <= SERVE_MAX)
+		return (unsigned int)seconds;
+	return SERVE_SECONDS + (more < SERVE_MAX ? more : SERVE_MAX);
 }
 
 void guard_wait(struct inheritance *inheritance)
 {
 	struct pollfd poller = {.fd = inheritance->status_fd, .events = POLLIN};
 	char what = 0;
-	int count, pidfd = pidfd_open(inheritance->pid, 0);
+	int count, pidfd;
 
+	if (inheritance->foreign) {
+		guard_wait_foreign(inheritance);
+		return;
+	}
+	pidfd = pidfd_open(inheritance->pid, 0);
 	/* Without means to end the new program there is nothing to stand by for. */
 	if (pidfd < 0)
 		_exit(1);
 	say(inheritance->ready_fd, 'R');
 	inheritance->ready_fd = -1;
 	do {
-		count = poll(&poller, 1, serve_ms());
+		count = poll(&poller, 1, (int)guard_seconds(0) * 1000);
 	} while (count < 0 && errno == EINTR);
 	if (count > 0 && read(inheritance->status_fd, &what, 1) == 1)
 		_exit(0);
 	snprintf(inheritance->failure, sizeof(inheritance->failure),
 		 count ? "The new program ended before it served; the old one goes on."
 		       : "The new program did not serve in time; the old one goes on.");
-	end_process(pidfd);
+	guard_end_process(pidfd);
 	close(inheritance->status_fd);
 	inheritance->status_fd = -1;
 	inheritance->guard = false;

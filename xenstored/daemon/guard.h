@@ -10,6 +10,10 @@
  *
  * So an update can be refused, but cannot lose a host. How many seconds the new one
  * may take can be set by the environment variable XENSTORED_UPDATE_SECONDS.
+ *
+ * A foreign program does not say anything. Its guard is nobody's child, so that
+ * it leaves nothing behind there, watches the process, and asks the socket as
+ * any client does: the first answer means that it serves (guard-foreign.c).
  */
 #ifndef XENSTORED_DAEMON_GUARD_H
 #define XENSTORED_DAEMON_GUARD_H
@@ -27,6 +31,10 @@ struct inheritance {
 	int ready_fd;  /* guard: where to say that it stands by */
 	pid_t pid;     /* guard: whom it guards */
 	unsigned int virq_port; /* bound for VIRQ_DOM_EXC already, 0 = none */
+	bool foreign;	      /* guard: the new program is a foreign one; stays set when it takes over */
+	int listen_fd;	      /* foreign: the listening socket */
+	unsigned int seconds; /* foreign: how long it may take */
+	bool has_nodes;	      /* foreign: its store is not empty, if all is well */
 	char failure[200]; /* guard that took over: why */
 };
 
@@ -44,12 +52,31 @@ void inheritance_read(struct inheritance *inheritance);
 int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_fd);
 
 /**
+ * The same for a foreign program. @status_fd does not cross the exec: its end says that the program
+ * has been replaced.
+ * @listen_fd: the listening socket
+ * @seconds: how long the program may take, of guard_seconds()
+ * @has_nodes: "/" has children
+ */
+int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int seconds,
+			bool has_nodes, int *status_fd);
+
+/** How many seconds a new program may take to serve, if it needs @more than usual. */
+unsigned int guard_seconds(unsigned int more);
+
+/**
  * Start the program @file to try the image. Returns its pid or a negative errno.
  */
 pid_t checker_start(const char *file, int image_fd);
 
 /** As the guard: wait. Returns when this process has to become the daemon; exits otherwise. */
 void guard_wait(struct inheritance *inheritance);
+
+/** guard_wait() for a foreign program. */
+void guard_wait_foreign(struct inheritance *inheritance);
+
+/** End the guarded process, and wait for that. @pidfd is closed; negative: there is none. */
+void guard_end_process(int pidfd);
 
 /** Say that the new program serves, or that the update was cancelled. Closes @status_fd. */
 void guard_serving(int status_fd);

@@ -13,7 +13,7 @@
 
 #include <limits.h>
 
-#include "control/control.h"
+#include "daemon/administration.h"
 #include "daemon/guard.h"
 #include "daemon/host.h"
 #include "daemon/listener.h"
@@ -21,6 +21,7 @@
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
 #include "liveupdate/image.h"
+#include "liveupdate/update-session.h"
 
 struct update {
 	struct core *core;
@@ -28,23 +29,16 @@ struct update {
 	struct listener *listener;
 	struct sockets *sockets;
 	struct signals *signals;
-	char **argv;         /* of this process */
-	const char *rundir;  /* of the option, or NULL */
+	char **argv;	    /* of this process */
+	const char *rundir; /* of the option, or NULL */
 	struct trace *trace;
 	struct image_process process;
 
-	/* The session. */
-	struct client *owner; /* who opened it; NULL: there is none */
-	char file[PATH_MAX];
-	char *cmdline;
-	bool started; /* -s was sent: the answer is owed */
-	bool force;
-	unsigned int timeout, version;
-	uint64_t since; /* ms */
-	pid_t checker;  /* the new program, trying an image; 0 = not yet started */
-	bool checked;   /* it could restore the image */
-	struct image_requester requester;
-	bool guard_left; /* a guard that has ended or will, whose status is to be taken */
+	struct update_session session;
+	char file[PATH_MAX]; /* of the session: the new program */
+	pid_t checker;	     /* the new program, trying an image; 0 = not yet started */
+	bool checked;	     /* it could restore the image */
+	bool guard_left;     /* a guard that has ended or will, whose status is to be taken */
 };
 
 /** Connect @update with the parts of the daemon, which it needs from now on. */
@@ -52,12 +46,8 @@ void update_init(struct update *update, struct core *core, struct host *host,
 		 struct listener *listener, struct sockets *sockets, struct signals *signals,
 		 struct trace *trace, char **argv, const char *rundir);
 
-/** The CONTROL sub-command; as a request handler's. */
-int update_control(struct update *update, struct request *request, const struct arg *args,
-		   size_t count, struct control_text *out);
-
-/** A client is gone: its session ends. */
-void update_client_gone(struct update *update, const struct client *client);
+/* CONTROL live-update, and the end of sessions with their clients, of a struct update. */
+extern const struct administration_update update_administration;
 
 /**
  * Between two turns: do what is due. Does not return when the program is replaced; else the most ms

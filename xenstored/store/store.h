@@ -20,6 +20,7 @@
 struct store {
 	struct perms_table perms;
 	uint64_t generation;  /* the last one given to a node */
+	uint64_t sequence;    /* the last place given to a child; never used again in any tree */
 	size_t bytes;	      /* memory of all nodes and pages, whoever holds them */
 	size_t nodes;	      /* number of node objects */
 	unsigned int holders; /* trees and walks; with a single one nothing is shared */

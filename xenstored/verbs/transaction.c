@@ -223,7 +223,7 @@ static int commit_events(struct request *request, const struct tree *result)
 	return 0;
 }
 
-static int commit(struct request *request)
+int request_commit(struct request *request)
 {
 	struct core *core = request->core;
 	struct state *state = &core->state;
@@ -280,7 +280,7 @@ int verb_transaction_end(struct request *request)
 		if (request->tx->poisoned)
 			error = ENOMEM;
 		else
-			error = commit(request);
+			error = request_commit(request);
 		if (error == REQUEST_LATER)
 			return error;
 		if (!error && client_is_limited(client) && core->transaction_count > 1)
