@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "hypervisor/domain.h"
+#include "hypervisor/stream-machine.h"
 #include "hypervisor/xen-errno.h"
 
 static uint64_t align_up(uint64_t frames)
@@ -161,27 +162,6 @@ static int find_array(struct hv_boot *boot)
 					 &boot->bootmem, &boot->reason);
 }
 
-int hv_boot_find_stream(struct hv_boot *boot, const struct hv_mapper *mapper, uint64_t frames)
-{
-	const struct hv_frame_span *image = &boot->bootmem.image;
-	int error;
-
-	if (!frames || frames > HV_MAX_FRAMES || image->first >= frames ||
-	    image->count > frames - image->first)
-		return wrong(boot, -XEN_EINVAL, "the image is not in memory");
-	boot->frames = frames;
-	boot->mapper = mapper;
-	error = find_array(boot);
-	if (!error) {
-		boot->stream = mapper->map(mapper->data, boot->array, boot->breadcrumb.pages);
-		if (!boot->stream)
-			error = wrong(boot, -XEN_ENOMEM, "the stream cannot be mapped");
-	}
-	if (error)
-		hv_boot_abandon(boot);
-	return error;
-}
-
 void hv_boot_abandon(struct hv_boot *boot)
 {
 	const struct hv_mapper *mapper = boot->mapper;
@@ -203,7 +183,8 @@ static struct hv_frame_span array_span(const struct hv_boot *boot)
 				      hv_breadcrumb_array_frames(boot->breadcrumb.pages)};
 }
 
-int hv_boot_announce(struct hv_boot *boot, const struct hv_frame_span *region)
+/* A further region of boot memory that the stream names. */
+static int add_region(struct hv_boot *boot, const struct hv_frame_span *region)
 {
 	const struct hv_frame_span array = array_span(boot);
 	int error;
@@ -217,9 +198,51 @@ int hv_boot_announce(struct hv_boot *boot, const struct hv_frame_span *region)
 	}
 	error = hv_boot_add_region(&boot->allocator, region);
 	if (error)
-		return wrong(boot, error, "a region of boot memory is where it cannot be");
+		return wrong(boot, -XEN_EINVAL, "a region of boot memory is where it cannot be");
 	boot->bootmem.regions[boot->bootmem.region_count++] = *region;
 	return 0;
+}
+
+/* Before any of it is used, the records that name regions are known to be as they were written. */
+static int add_regions(struct hv_boot *boot)
+{
+	struct hv_machine_records machine;
+	const struct hv_stream_region *regions;
+	bool unsupported;
+	int error = 0;
+
+	boot->reason = hv_read_machine(boot->stream, boot->breadcrumb.pages * HV_PAGE_SIZE,
+				       &machine, &unsupported);
+	if (boot->reason)
+		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
+	regions = machine.records[HV_RECORD_REGIONS].data;
+	for (uint64_t i = 0; !error && i < machine.records[HV_RECORD_REGIONS].count; i++) {
+		const struct hv_frame_span region = {regions[i].first, regions[i].count};
+
+		error = add_region(boot, &region);
+	}
+	return error;
+}
+
+int hv_boot_find_stream(struct hv_boot *boot, const struct hv_mapper *mapper, uint64_t frames)
+{
+	const struct hv_frame_span *image = &boot->bootmem.image;
+	int error;
+
+	if (!frames || frames > HV_MAX_FRAMES || image->first >= frames ||
+	    image->count > frames - image->first)
+		return wrong(boot, -XEN_EINVAL, "the image is not in memory");
+	boot->frames = frames;
+	boot->mapper = mapper;
+	error = find_array(boot);
+	if (!error) {
+		boot->stream = mapper->map(mapper->data, boot->array, boot->breadcrumb.pages);
+		error = boot->stream ? add_regions(boot)
+				     : wrong(boot, -XEN_ENOMEM, "the stream cannot be mapped");
+	}
+	if (error)
+		hv_boot_abandon(boot);
+	return error;
 }
 
 /* What a page of the stream is entered as; neighbours together. */

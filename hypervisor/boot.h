@@ -6,8 +6,8 @@
  * place for itself and for boot memory below it. One that takes over goes through these:
  *
  *	hv_boot_update()	boot memory is where the command line says; allocates in it
- *	hv_boot_find_stream()	breadcrumb -> array of frames -> the stream, mapped
- *	hv_boot_announce()	for each further region that the stream names
+ *	hv_boot_find_stream()	breadcrumb -> array of frames -> the stream, mapped; and the
+ *				further regions of boot memory that it names
  *	hv_boot_finish()	frame table; what is known to be in use is entered
  *	(the caller)		enters what the stream says is in use
  *	hv_boot_plug()		all that nobody owns now becomes the heap
@@ -64,16 +64,12 @@ int hv_boot_update(struct hv_boot *boot, const struct hv_image_memory *self,
 
 /**
  * Find the stream on a machine of @frames frames and map it: @boot->stream, of
- * @boot->breadcrumb.pages pages. Returns 0, -ENOENT (there is no breadcrumb: not an update),
- * -EINVAL (it cannot be right, @boot->reason) or -ENOMEM.
+ * @boot->breadcrumb.pages pages. The records about the machine are checked, and boot memory that
+ * they name is used from now on. Returns 0; -ENOENT (there is no breadcrumb: not an update);
+ * -EINVAL or -EOPNOTSUPP (it cannot be right, or is of another version: @boot->reason); -ENOMEM.
+ * After an error nothing is mapped.
  */
 int hv_boot_find_stream(struct hv_boot *boot, const struct hv_mapper *mapper, uint64_t frames);
-
-/**
- * The stream names a further region of boot memory. -EINVAL (it overlaps another, or the stream, or
- * is not in the machine), -ENOSPC (too many).
- */
-int hv_boot_announce(struct hv_boot *boot, const struct hv_frame_span *region);
 
 /**
  * Set up @memory on a machine whose RAM is @ram: boot memory, image and stream have owners. Further

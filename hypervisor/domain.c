@@ -128,6 +128,9 @@ int hv_domain_create(struct hypervisor *hv, unsigned int caller,
 	if (!domain)
 		return -XEN_ENOMEM;
 	init_domain(domain, config);
+	/* Where memory is modelled, a domain has what it is given. */
+	if (hv->memory)
+		domain->pages = 0;
 	domain->domid = (uint16_t)chosen;
 	error = hv_table_enter(hv, domain);
 	if (error) {

@@ -93,7 +93,7 @@ struct hv_domain_config {
 	uint32_t max_port;     /* highest event channel port, 0: no quota */
 	uint32_t max_grants;   /* entries of the grant table, 0: default; HV_GRANT_MAX_ENTRIES */
 	uint32_t max_mappings; /* 0: default; HV_GRANT_MAX_MAPPINGS */
-	uint64_t pages;
+	uint64_t pages;	       /* what it says it has; ignored where memory is modelled */
 	uint8_t handle[16];
 };
 

@@ -45,7 +45,7 @@ int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec);
 
 /**
  * One more page for the stream, mapped until the hand-over ends, or NULL. @handover is a struct
- * hv_handover: this is a function of struct hv_stream_pages.
+ * hv_handover: this is a function of struct hv_page_source.
  */
 void *hv_handover_page(void *handover);
 

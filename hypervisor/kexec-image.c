@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading: segments are checked against the span of region and image, copied, and then
- * the image's note is asked what it needs. A frame of the heap that holds a page cannot
- * be where the page runs, because that is boot memory or the running image.
+ * Loading: the image's note is asked what it needs, then the segments are compared with
+ * the place that there is for it, then they are copied. A frame of the heap that holds a
+ * page cannot be where the page runs, because that is boot memory or the running image.
  */
 #include "hypervisor/kexec-image.h"
 
@@ -70,14 +70,12 @@ static void sort_segments(struct hv_kexec_segment *segments, uint32_t count)
 	}
 }
 
-/* Are they whole frames, one behind the other, in the span of region and image? */
-static int check_segments(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
-			  uint32_t count)
+/* Are they whole frames, one behind the other? */
+static int check_sizes(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
+		       uint32_t count)
 {
-	const struct hv_bootmem *bootmem = &kexec->hv->memory->bootmem;
-	/* The first frame is left to the breadcrumb. */
-	uint64_t low = (bootmem->regions[0].first + 1) << HV_PAGE_SHIFT;
-	const uint64_t high = (bootmem->image.first + bootmem->image.count) << HV_PAGE_SHIFT;
+	const uint64_t most = HV_IMAGE_LIMIT << HV_PAGE_SHIFT;
+	uint64_t low = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct hv_kexec_segment *segment = &segments[i];
@@ -85,13 +83,84 @@ static int check_segments(struct hv_kexec *kexec, const struct hv_kexec_segment 
 		if ((segment->dest_maddr | segment->dest_size) & (HV_PAGE_SIZE - 1) ||
 		    !segment->dest_size || segment->buf_size > segment->dest_size)
 			return refuse(kexec, -XEN_EINVAL, "a segment has no proper size");
-		if (segment->dest_maddr < low || segment->dest_maddr >= high ||
-		    segment->dest_size > high - segment->dest_maddr)
-			return refuse(kexec, -XEN_EINVAL,
-				      "a segment is outside of boot memory and the image's place, "
-				      "or over another one");
+		if (segment->dest_maddr >= most || segment->dest_size > most - segment->dest_maddr)
+			return refuse(kexec, -XEN_EINVAL, "a segment is not below 4 GiB");
+		if (segment->dest_maddr < low)
+			return refuse(kexec, -XEN_EINVAL, "a segment is over another one");
 		low = end_of(segment);
 	}
+	return 0;
+}
+
+/* Find the note in the segment that is entered. */
+static int read_note(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
+		     uint32_t count, uint64_t entry, const struct hv_guest_memory *memory,
+		     struct hv_image_note *found)
+{
+	const struct hv_allocator *allocator = &kexec->hv->allocator;
+	const struct hv_kexec_segment *segment = segments, *end = segments + count;
+	const struct hv_image_note *note = NULL;
+	uint64_t size;
+	void *head;
+	int error;
+
+	while (segment < end && (entry < segment->dest_maddr || entry >= end_of(segment)))
+		segment++;
+	if (segment == end)
+		return refuse(kexec, -XEN_EINVAL, "the entry point is in no segment");
+	size = segment->buf_size < HV_IMAGE_NOTE_WITHIN ? segment->buf_size : HV_IMAGE_NOTE_WITHIN;
+	head = hv_allocate(allocator, HV_IMAGE_NOTE_WITHIN);
+	if (!head)
+		return -XEN_ENOMEM;
+	error = memory->read(memory->data, head, segment->buf, size);
+	if (!error) {
+		note = hv_image_note_find(head, size);
+		if (note)
+			*found = *note;
+		else
+			error = refuse(kexec, -XEN_EINVAL,
+				       "the image has no note: it cannot take over");
+	}
+	hv_release(allocator, head, HV_IMAGE_NOTE_WITHIN);
+	return error;
+}
+
+/*
+ * Let the note's sizes make a plan, and the segments fit into it. What is not part of the image is
+ * loaded behind the breadcrumb's frame, at the beginning of boot memory.
+ */
+static int plan_image(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
+		      uint32_t count, struct hv_kexec_image *image)
+{
+	struct hv_memory *machine = kexec->hv->memory;
+	struct hv_image_memory needs = image->note.memory;
+	const uint64_t top = machine->bootmem.image.first + machine->bootmem.image.count;
+	const uint64_t low = machine->bootmem.regions[0].first + 1;
+	const uint64_t frames = hv_image_frames(&needs);
+	const uint64_t place = frames < top ? top - frames : 0;
+	int error;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const uint64_t end = end_of(&segments[i]) >> HV_PAGE_SHIFT;
+
+		if (segments[i].dest_maddr < place << HV_PAGE_SHIFT && end > low)
+			image->loaded = end - low;
+	}
+	if (needs.boot_size <= HV_MAX_FRAMES << HV_PAGE_SHIFT)
+		needs.boot_size += image->loaded << HV_PAGE_SHIFT;
+	error = hv_bootmem_plan(&machine->bootmem, &machine->table, &needs, &image->plan);
+	if (error == -XEN_ENOSPC)
+		return refuse_size(kexec, &image->plan);
+	if (error)
+		return refuse(kexec, error, "the sizes in the image's note make no sense");
+	if (segments[0].dest_maddr < low << HV_PAGE_SHIFT ||
+	    end_of(&segments[count - 1]) > top << HV_PAGE_SHIFT)
+		return refuse(kexec, -XEN_EINVAL,
+			      "a segment is outside of boot memory and the image's place");
+	if (low + image->loaded > image->plan.image.first)
+		return refuse(kexec, -XEN_EINVAL, "a segment reaches into the image's place");
+	if (image->entry < image->plan.image.first << HV_PAGE_SHIFT)
+		return refuse(kexec, -XEN_EINVAL, "the entry point is not in the image's place");
 	return 0;
 }
 
@@ -135,71 +204,6 @@ static int load_pages(struct hv_kexec *kexec, const struct hv_kexec_segment *seg
 	return error;
 }
 
-/* Find the note in the segment that is entered. */
-static int read_note(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
-		     uint32_t count, struct hv_kexec_image *image)
-{
-	const uint64_t most = HV_IMAGE_NOTE_WITHIN / HV_PAGE_SIZE;
-	uint64_t pages = 0;
-	const struct hv_image_note *note;
-	uint32_t first = 0, i;
-	void *mapped;
-
-	for (i = 0; i < count; i++) {
-		pages = segments[i].dest_size >> HV_PAGE_SHIFT;
-		if (image->entry >= segments[i].dest_maddr && image->entry < end_of(&segments[i]))
-			break;
-		first += (uint32_t)pages;
-	}
-	if (i == count)
-		return refuse(kexec, -XEN_EINVAL, "the entry point is in no segment");
-	if (pages > most)
-		pages = most;
-	mapped = kexec->mapper->map(kexec->mapper->data, image->sources + first, pages);
-	if (!mapped)
-		return -XEN_ENOMEM;
-	note = hv_image_note_find(mapped, pages << HV_PAGE_SHIFT);
-	if (note)
-		image->note = *note;
-	kexec->mapper->unmap(kexec->mapper->data, mapped, pages);
-	return note ? 0
-		    : refuse(kexec, -XEN_EINVAL,
-			     "the image has no note: it is no hypervisor that can take over");
-}
-
-/* Let the note's sizes and the segments' places be those of one plan. */
-static int plan_image(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
-		      uint32_t count, struct hv_kexec_image *image)
-{
-	struct hv_memory *machine = kexec->hv->memory;
-	struct hv_image_memory needs = image->note.memory;
-	const uint64_t top = machine->bootmem.image.first + machine->bootmem.image.count;
-	const uint64_t low = machine->bootmem.regions[0].first + 1;
-	uint64_t place;
-	int error;
-
-	if (hv_image_frames(&needs) >= top - low)
-		place = low;
-	else
-		place = top - hv_image_frames(&needs);
-	for (uint32_t i = 0; i < count; i++) {
-		if (segments[i].dest_maddr < place << HV_PAGE_SHIFT)
-			image->loaded = (end_of(&segments[i]) >> HV_PAGE_SHIFT) - low;
-	}
-	if (needs.boot_size <= HV_MAX_FRAMES << HV_PAGE_SHIFT)
-		needs.boot_size += image->loaded << HV_PAGE_SHIFT;
-	error = hv_bootmem_plan(&machine->bootmem, &machine->table, &needs, &image->plan);
-	if (error == -XEN_ENOSPC)
-		return refuse_size(kexec, &image->plan);
-	if (error)
-		return refuse(kexec, error, "the sizes in the image's note make no sense");
-	if (low + image->loaded > image->plan.image.first)
-		return refuse(kexec, -XEN_EINVAL, "a segment reaches into the image's place");
-	if (image->entry < image->plan.image.first << HV_PAGE_SHIFT)
-		return refuse(kexec, -XEN_EINVAL, "the entry point is not in the image's place");
-	return 0;
-}
-
 /* Make boot memory of the place for the frame table, if it has to be a new one. */
 static int reserve_region(struct hv_kexec *kexec, const struct hv_bootmem_plan *plan)
 {
@@ -216,12 +220,12 @@ static int reserve_region(struct hv_kexec *kexec, const struct hv_bootmem_plan *
 	return error;
 }
 
-/* Give back what was reserved, unless the hypervisor has begun to use it itself. */
-static void release_regions(struct hv_kexec *kexec)
+/* Give back regions but for the first @keep, unless the hypervisor has begun to use them itself. */
+static void release_regions(struct hv_kexec *kexec, uint32_t keep)
 {
 	struct hv_bootmem *bootmem = &kexec->hv->memory->bootmem;
 
-	while (bootmem->region_count > kexec->own_regions) {
+	while (bootmem->region_count > keep) {
 		const struct hv_frame_span *region = &bootmem->regions[bootmem->region_count - 1];
 
 		if (hv_frames_change(&kexec->hv->memory->table, region->first, region->count,
@@ -272,46 +276,40 @@ static struct hv_kexec_image *new_image(struct hv_kexec *kexec, uint32_t capacit
 	return NULL;
 }
 
-static int load_image(struct hv_kexec *kexec, const struct hv_kexec_segment *segments,
-		      uint32_t count, const struct hv_guest_memory *memory,
-		      struct hv_kexec_image *image)
-{
-	int error = load_pages(kexec, segments, count, memory, image);
-
-	if (!error)
-		error = read_note(kexec, segments, count, image);
-	if (!error)
-		error = plan_image(kexec, segments, count, image);
-	if (!error)
-		error = dry_run(kexec, image);
-	return error ? error : reserve_region(kexec, &image->plan);
-}
-
 int hv_kexec_image_load(struct hv_kexec *kexec, const struct hv_kexec_load *load,
 			struct hv_kexec_segment *segments, const struct hv_guest_memory *memory,
 			struct hv_kexec_image **loaded)
 {
+	const uint32_t regions = kexec->hv->memory->bootmem.region_count;
+	const uint32_t count = load->nr_segments;
 	struct hv_kexec_image *image;
 	uint64_t pages = 0;
 	int error;
 
-	sort_segments(segments, load->nr_segments);
-	error = check_segments(kexec, segments, load->nr_segments);
+	sort_segments(segments, count);
+	error = check_sizes(kexec, segments, count);
 	if (error)
 		return error;
-	for (uint32_t i = 0; i < load->nr_segments; i++)
+	for (uint32_t i = 0; i < count; i++)
 		pages += segments[i].dest_size >> HV_PAGE_SHIFT;
-	if (pages > HV_IMAGE_LIMIT)
-		return -XEN_ENOMEM;
 	image = new_image(kexec, (uint32_t)pages);
 	if (!image)
 		return -XEN_ENOMEM;
 	image->entry = load->entry_maddr;
-	error = load_image(kexec, segments, load->nr_segments, memory, image);
-	if (error)
+	error = read_note(kexec, segments, count, image->entry, memory, &image->note);
+	if (!error)
+		error = plan_image(kexec, segments, count, image);
+	if (!error)
+		error = dry_run(kexec, image);
+	if (!error)
+		error = reserve_region(kexec, &image->plan);
+	if (!error)
+		error = load_pages(kexec, segments, count, memory, image);
+	*loaded = image;
+	if (error) {
+		release_regions(kexec, regions);
 		free_image(kexec, image);
-	else
-		*loaded = image;
+	}
 	return error;
 }
 
@@ -320,6 +318,6 @@ void hv_kexec_image_free(struct hv_kexec *kexec, struct hv_kexec_image *image)
 	if (!image)
 		return;
 	if (image == kexec->image)
-		release_regions(kexec);
+		release_regions(kexec, kexec->own_regions);
 	free_image(kexec, image);
 }

@@ -4,63 +4,18 @@
  * of the domains are.
  */
 #include "hypervisor/restore-internal.h"
+#include "hypervisor/stream-machine.h"
 
 #include <string.h>
 
-/* All that hv_restore_begin() reads before it makes anything. */
-struct machine_records {
-	struct hv_stream_header header;
-	struct hv_read_record records[HV_RECORD_DOMAIN];
-	struct hv_reader sections;
-};
-
-static const struct hv_read_record *record_of(const struct machine_records *machine,
+static const struct hv_read_record *record_of(const struct hv_machine_records *machine,
 					      enum hv_record_type type)
 {
 	return &machine->records[type];
 }
 
-/* Read the machine's records, up to the first section or the end. */
-static const char *read_machine(const void *stream, size_t size, struct machine_records *machine,
-				bool *unsupported)
-{
-	const char *reason = hv_read_header(stream, size, &machine->header, &machine->sections,
-					    unsupported);
-	const uint8_t *begin = machine->sections.at;
-	struct hv_reader *reader = &machine->sections;
-	struct hv_read_record record;
-	uint32_t latest = 0;
-	uint64_t checksum;
-
-	if (reason)
-		return reason;
-	*unsupported = (HV_STREAM_REQUIRED & ~machine->header.types) != 0;
-	if (*unsupported)
-		return "the stream lacks records that are required";
-	for (;;) {
-		struct hv_reader ahead = *reader;
-
-		reason = hv_read_record(&ahead, &record);
-		if (reason)
-			return reason;
-		if (record.type == HV_RECORD_DOMAIN || record.type == HV_RECORD_END)
-			break;
-		*reader = ahead;
-		if (!hv_record_name(record.type))
-			continue;
-		if (record.type <= latest || record.type > HV_RECORD_DOMAIN)
-			return "the machine's records are not in order";
-		latest = record.type;
-		machine->records[latest] = record;
-	}
-	checksum = hv_read_checksum(0, stream, offsetof(struct hv_stream_header, size));
-	checksum = hv_read_checksum(checksum, begin, (uint64_t)(reader->at - begin));
-	checksum = hv_checksum(checksum, machine->header.size);
-	return checksum == machine->header.checksum ? NULL : "the machine's records have changed";
-}
-
 /* Find the sections. */
-static const char *find_sections(struct hv_restore *restore, struct machine_records *machine)
+static const char *find_sections(struct hv_restore *restore, struct hv_machine_records *machine)
 {
 	const struct hv_stream_identity *identities = record_of(machine, HV_RECORD_DOMAINS)->data;
 	struct hv_reader *reader = &machine->sections;
@@ -180,7 +135,7 @@ static int reserve_domids(struct hv_restore *restore)
 	return 0;
 }
 
-static const char *begin(struct hv_restore *restore, struct machine_records *machine, int *error)
+static const char *begin(struct hv_restore *restore, struct hv_machine_records *machine, int *error)
 {
 	const struct hv_read_record *fixed = record_of(machine, HV_RECORD_MACHINE);
 	const char *reason;
@@ -210,16 +165,15 @@ static const char *begin(struct hv_restore *restore, struct machine_records *mac
 int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 		     const struct hv_config *config, const void *stream, size_t size)
 {
-	struct machine_records machine;
+	struct hv_machine_records machine;
 	bool unsupported;
 	int error = 0;
 
 	memset(restore, 0, sizeof(*restore));
-	memset(&machine, 0, sizeof(machine));
 	restore->hv = hv;
 	restore->allocator = config->allocator;
 	hv_init(hv, config);
-	restore->reason = read_machine(stream, size, &machine, &unsupported);
+	restore->reason = hv_read_machine(stream, size, &machine, &unsupported);
 	if (restore->reason)
 		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
 	restore->version = machine.header.version;
@@ -235,25 +189,4 @@ int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 	hv_deinit(hv);
 	hv_restore_end(restore);
 	return error == -XEN_ENOMEM ? error : -XEN_EINVAL;
-}
-
-int hv_restore_regions(const void *stream, size_t size, const struct hv_stream_region **regions,
-		       uint32_t *count, const char **reason)
-{
-	const struct hv_read_record *record;
-	struct machine_records machine;
-	bool unsupported;
-
-	memset(&machine, 0, sizeof(machine));
-	*reason = read_machine(stream, size, &machine, &unsupported);
-	if (*reason)
-		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
-	record = record_of(&machine, HV_RECORD_REGIONS);
-	if (record->count > HV_BOOTMEM_REGIONS) {
-		*reason = "there are too many regions of boot memory";
-		return -XEN_EINVAL;
-	}
-	*regions = record->data;
-	*count = (uint32_t)record->count;
-	return 0;
 }
