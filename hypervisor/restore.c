@@ -150,6 +150,7 @@ int hv_restore_finish(struct hv_restore *restore)
 	if (error)
 		return error;
 	end_lives(restore);
+	(void)hv_m2p_adopt(restore->hv, restore->m2p, restore->m2p_count);
 	repeat_upcalls(restore);
 	tell_of_changes(restore);
 	for (uint32_t i = 0; i < restore->domain_count; i++)

@@ -54,6 +54,8 @@ struct hv_restore {
 	uint16_t *index;   /* domid -> number of its piece of work, plus 1 */
 	uint32_t hardware; /* domid of the hardware domain */
 	uint16_t virq_handlers[HV_VIRQ_COUNT];
+	const struct hv_m2p_extent *m2p; /* as the stream has it, if it does */
+	uint64_t m2p_count;
 	bool no_memory; /* an allocation failed in a pass */
 
 	/* Results. */
