@@ -146,12 +146,6 @@ static void apply_general(struct hv_restore *restore, struct hv_restore_domain *
 	}
 }
 
-static const char *no_memory(struct hv_restore_domain *work)
-{
-	work->error = -XEN_ENOMEM;
-	return "there is not enough memory";
-}
-
 static const char *create_vcpus(struct hv_restore *restore, struct hv_restore_domain *work)
 {
 	struct hv_vcpus *vcpus = &work->domain->vcpus;
@@ -161,7 +155,7 @@ static const char *create_vcpus(struct hv_restore *restore, struct hv_restore_do
 		return NULL;
 	vcpus->vcpus = hv_allocate(&restore->allocator, count * sizeof(*vcpus->vcpus));
 	if (!vcpus->vcpus)
-		return no_memory(work);
+		return hv_restore_no_memory(restore);
 	vcpus->count = count;
 	return NULL;
 }
@@ -177,14 +171,14 @@ static const char *create_memory(struct hv_restore *restore, struct hv_restore_d
 
 	if (!restore->hv->memory)
 		return record->count || outside->count ? "it has memory that is not there" : NULL;
-	reason = hv_restore_extents(restore, work, record, &domain->p2m);
+	reason = hv_restore_extents(restore, record, &domain->p2m);
 	for (uint64_t i = 0; !reason && i < outside->count; i++) {
 		if (!pages[i].count || pages[i].type < HV_FRAME_RAM ||
 		    pages[i].type > HV_FRAME_IOREQ)
 			reason = "some of its frames are wrong";
 		else if (hv_special_add(&restore->allocator, &domain->special, pages[i].mfn,
 					pages[i].count, (enum hv_frame_type)pages[i].type))
-			reason = no_memory(work);
+			reason = hv_restore_no_memory(restore);
 	}
 	if (!reason && domain->p2m.frames != work->general.pages)
 		reason = "the number of its pages is wrong";
@@ -196,8 +190,8 @@ static const char *create_memory(struct hv_restore *restore, struct hv_restore_d
 	return reason;
 }
 
-const char *hv_restore_extents(struct hv_restore *restore, struct hv_restore_domain *work,
-			       const struct hv_read_record *record, struct hv_p2m *p2m)
+const char *hv_restore_extents(struct hv_restore *restore, const struct hv_read_record *record,
+			       struct hv_p2m *p2m)
 {
 	const struct hv_stream_extent *extents = record->data;
 
@@ -207,7 +201,7 @@ const char *hv_restore_extents(struct hv_restore *restore, struct hv_restore_dom
 		return "it has too many extents";
 	p2m->extents = hv_allocate(&restore->allocator, record->count * sizeof(*p2m->extents));
 	if (!p2m->extents)
-		return no_memory(work);
+		return hv_restore_no_memory(restore);
 	p2m->capacity = (uint32_t)record->count;
 	for (uint64_t i = 0; i < record->count; i++) {
 		/* In order, adding is appending, and takes no more room than there is. */
@@ -226,7 +220,7 @@ const char *hv_restore_create(struct hv_restore *restore, struct hv_restore_doma
 
 	work->domain = new_domain(restore->hv, work);
 	if (!work->domain)
-		return no_memory(work);
+		return hv_restore_no_memory(restore);
 	hv_table_fill(restore->hv, work->domain);
 	reason = read_section(work);
 	if (reason)

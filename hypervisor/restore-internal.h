@@ -6,7 +6,7 @@
  * belong to the CPU that does its pass. Of others only what an earlier pass wrote is
  * read, which is why each pass has its own place for what it found wrong. The
  * exceptions are counts of others' references, which are added to atomically, the
- * frame table, which has locks, and one flag.
+ * frame table, which has locks, and two flags.
  */
 #ifndef HYPERVISOR_RESTORE_INTERNAL_H
 #define HYPERVISOR_RESTORE_INTERNAL_H
@@ -26,7 +26,6 @@ struct hv_restore_domain {
 	struct hv_stream_general general;
 	struct hv_read_record records[HV_SECTION_TYPES];
 	const char *reason[HV_RESTORE_PASSES]; /* what each pass found wrong first */
-	int error;			       /* -ENOMEM: the whole restore has to end */
 	uint16_t domid;
 	bool contested; /* somebody else claims a frame of it; set by him */
 	bool one_sided; /* a port's other end says something else */
@@ -55,7 +54,10 @@ static inline bool hv_restore_failed(const struct hv_restore_domain *work,
 /** The work on @domid; NULL: the stream has no such domain. */
 struct hv_restore_domain *hv_restore_find(struct hv_restore *restore, uint32_t domid);
 
-/* The passes, on one domain. They return what is wrong, or NULL; @work->error may be set, too. */
+/** An allocation failed, so that the restore has to end. Returns the sentence that says so. */
+const char *hv_restore_no_memory(struct hv_restore *restore);
+
+/* The passes, on one domain. They return what is wrong, or NULL. */
 
 const char *hv_restore_create(struct hv_restore *restore, struct hv_restore_domain *work);
 const char *hv_restore_pages(struct hv_restore *restore, struct hv_restore_domain *work);
@@ -65,8 +67,8 @@ const char *hv_restore_match(struct hv_restore *restore, struct hv_restore_domai
 /* Parts of these. */
 
 /** Fill @p2m, which is empty, from a record of extents. Returns NULL or what is wrong. */
-const char *hv_restore_extents(struct hv_restore *restore, struct hv_restore_domain *work,
-			       const struct hv_read_record *record, struct hv_p2m *p2m);
+const char *hv_restore_extents(struct hv_restore *restore, const struct hv_read_record *record,
+			       struct hv_p2m *p2m);
 
 const char *hv_restore_ports(struct hv_restore *restore, struct hv_restore_domain *work);
 const char *hv_restore_mappings(struct hv_restore *restore, struct hv_restore_domain *work);

@@ -54,7 +54,7 @@ static const char *map(struct hv_restore *restore, struct hv_restore_domain *wor
 	if (memory)
 		error = hv_frame_reference(&memory->table, mapping->frame, from->domid);
 	if (error == -XEN_ENOMEM)
-		work->error = error;
+		return hv_restore_no_memory(restore);
 	if (error)
 		return "it maps a frame that is not its owner's";
 	if (entry)
@@ -123,10 +123,8 @@ const char *hv_restore_mappings(struct hv_restore *restore, struct hv_restore_do
 	if (end > table->limit)
 		return wrong;
 	table->mappings = hv_allocate(&restore->allocator, end * sizeof(*table->mappings));
-	if (!table->mappings) {
-		work->error = -XEN_ENOMEM;
-		return "there is not enough memory";
-	}
+	if (!table->mappings)
+		return hv_restore_no_memory(restore);
 	table->capacity = (uint32_t)end;
 	table->high = (uint32_t)end;
 	reason = map_all(restore, work, by_grant, false);
@@ -198,7 +196,7 @@ const char *hv_restore_adopt(struct hv_restore *restore, struct hv_restore_domai
 		if (!error)
 			continue;
 		if (error == -XEN_ENOMEM)
-			work->error = error;
+			(void)hv_restore_no_memory(restore);
 		reason = "it maps a frame that belongs to somebody else";
 		from->domain->refs--;
 		memset(mapping, 0, sizeof(*mapping));

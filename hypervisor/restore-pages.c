@@ -31,7 +31,7 @@ static bool claim(struct hv_restore *restore, struct hv_restore_domain *work, ui
 				     HV_FRAME_FREE, type);
 
 	if (error == -XEN_ENOMEM)
-		work->error = error;
+		(void)hv_restore_no_memory(restore);
 	else if (error)
 		contest(restore, work, first, count);
 	return !error;
@@ -92,8 +92,7 @@ static const char *restore_grants(struct hv_restore *restore, struct hv_restore_
 				     table->capacity * sizeof(*table->entries));
 	if (!table->entries) {
 		table->capacity = 0;
-		work->error = -XEN_ENOMEM;
-		return "there is not enough memory";
+		return hv_restore_no_memory(restore);
 	}
 	for (uint64_t i = 0; i < record->count; i++) {
 		struct hv_grant *entry = &table->entries[grants[i].ref];

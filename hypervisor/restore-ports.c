@@ -73,8 +73,7 @@ const char *hv_restore_ports(struct hv_restore *restore, struct hv_restore_domai
 	table->ports = hv_allocate(&restore->allocator, table->capacity * sizeof(*table->ports));
 	if (!table->ports) {
 		table->capacity = 0;
-		work->error = -XEN_ENOMEM;
-		return "there is not enough memory";
+		return hv_restore_no_memory(restore);
 	}
 	for (uint64_t i = 0; i < record->count; i++) {
 		if (!is_possible(restore, work, &ports[i]))

@@ -58,7 +58,7 @@ static const char *restore_server(struct hv_restore *restore, struct hv_restore_
 	if (memory)
 		error = hv_frame_reference(&memory->table, server->frame, work->domid);
 	if (error == -XEN_ENOMEM)
-		work->error = error;
+		return hv_restore_no_memory(restore);
 	if (error)
 		return "the frame of an I/O request server is not its own";
 	work->domain->ioreq[server->id] = (struct hv_ioreq_server){true, emulator->domid,
@@ -79,10 +79,8 @@ static const char *restore_servers(struct hv_restore *restore, struct hv_restore
 	if (!domain->hvm)
 		return "it has an I/O request server without being an HVM guest";
 	domain->ioreq = hv_allocate(&restore->allocator, HV_IOREQ_SERVERS * sizeof(*domain->ioreq));
-	if (!domain->ioreq) {
-		work->error = -XEN_ENOMEM;
-		return "there is not enough memory";
-	}
+	if (!domain->ioreq)
+		return hv_restore_no_memory(restore);
 	for (uint64_t i = 0; !reason && i < record->count; i++) {
 		if (servers[i].id >= HV_IOREQ_SERVERS || (i && servers[i].id <= servers[i - 1].id))
 			reason = "an I/O request server is wrong";
@@ -134,7 +132,7 @@ static const char *restore_iommu(struct hv_restore *restore, struct hv_restore_d
 
 	if (record->count && !restore->hv->memory)
 		return "its devices reach memory that is not there";
-	reason = hv_restore_extents(restore, work, record, iommu);
+	reason = hv_restore_extents(restore, record, iommu);
 	for (uint32_t i = 0; !reason && i < iommu->count; i++) {
 		if (!owns(restore, work, iommu->extents[i].mfn, iommu->extents[i].count))
 			reason = "its devices reach memory that is not its own";

@@ -15,11 +15,17 @@ struct hv_restore_domain *hv_restore_find(struct hv_restore *restore, uint32_t d
 	return number ? &restore->domains[number - 1] : NULL;
 }
 
+const char *hv_restore_no_memory(struct hv_restore *restore)
+{
+	__atomic_store_n(&restore->no_memory, true, __ATOMIC_RELAXED);
+	return "there is not enough memory";
+}
+
 void hv_restore_domain(struct hv_restore *restore, enum hv_restore_pass pass, uint32_t index)
 {
 	struct hv_restore_domain *work = &restore->domains[index];
 
-	if (work->error || hv_restore_failed(work, pass))
+	if (__atomic_load_n(&restore->no_memory, __ATOMIC_RELAXED) || hv_restore_failed(work, pass))
 		return;
 	switch (pass) {
 	case HV_PASS_CREATE:
@@ -72,22 +78,16 @@ static void settle(struct hv_restore *restore)
 	}
 }
 
-/* Can there be a machine at all? Returns NULL or why not. */
-static const char *hopeless(const struct hv_restore *restore, int *error)
+/* Can there be a machine at all? Returns 0, or the error with its reason. */
+static int hopeless(struct hv_restore *restore)
 {
-	*error = -XEN_ENOMEM;
-	for (uint32_t i = 0; i < restore->domain_count; i++) {
-		const struct hv_restore_domain *work = &restore->domains[i];
+	const struct hv_restore_domain *hardware = hv_restore_find(restore, restore->hardware);
 
-		if (work->error)
-			return "there is not enough memory";
-		if (work->domid == restore->hardware &&
-		    hv_restore_failed(work, HV_RESTORE_PASSES)) {
-			*error = -XEN_EINVAL;
-			return "the hardware domain cannot be restored";
-		}
-	}
-	return NULL;
+	if (restore->no_memory)
+		return give_up(restore, -XEN_ENOMEM, hv_restore_no_memory(restore));
+	if (hardware && hv_restore_failed(hardware, HV_RESTORE_PASSES))
+		return give_up(restore, -XEN_EINVAL, "the hardware domain cannot be restored");
+	return 0;
 }
 
 /* First those nobody holds are queued to be freed; then, as some end, others may join them. */
@@ -141,16 +141,14 @@ static void repeat_upcalls(struct hv_restore *restore)
 
 int hv_restore_finish(struct hv_restore *restore)
 {
-	const char *reason;
-	int error;
+	int error = hopeless(restore);
 
-	reason = hopeless(restore, &error);
-	if (!reason) {
-		settle(restore);
-		reason = hopeless(restore, &error);
-	}
-	if (reason)
-		return give_up(restore, error, reason);
+	if (error)
+		return error;
+	settle(restore);
+	error = hopeless(restore);
+	if (error)
+		return error;
 	end_lives(restore);
 	repeat_upcalls(restore);
 	tell_of_changes(restore);

@@ -54,6 +54,7 @@ struct hv_restore {
 	uint16_t *index;   /* domid -> number of its piece of work, plus 1 */
 	uint32_t hardware; /* domid of the hardware domain */
 	uint16_t virq_handlers[HV_VIRQ_COUNT];
+	bool no_memory; /* an allocation failed in a pass */
 
 	/* Results. */
 	uint32_t failed;    /* domains, after hv_restore_finish() */
