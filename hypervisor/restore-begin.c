@@ -190,23 +190,3 @@ int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 	hv_restore_end(restore);
 	return error == -XEN_ENOMEM ? error : -XEN_EINVAL;
 }
-
-int hv_restore_regions(const void *stream, size_t size, const struct hv_stream_region **regions,
-		       uint32_t *count, const char **reason)
-{
-	const struct hv_read_record *record;
-	struct hv_machine_records machine;
-	bool unsupported;
-
-	*reason = hv_read_machine(stream, size, &machine, &unsupported);
-	if (*reason)
-		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
-	record = record_of(&machine, HV_RECORD_REGIONS);
-	if (record->count > HV_BOOTMEM_REGIONS) {
-		*reason = "there are too many regions of boot memory";
-		return -XEN_EINVAL;
-	}
-	*regions = record->data;
-	*count = (uint32_t)record->count;
-	return 0;
-}

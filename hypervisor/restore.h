@@ -62,13 +62,6 @@ struct hv_restore {
 };
 
 /**
- * The regions of boot memory that a stream announces, which have to be known before there is a
- * frame table. They stand in the stream. Errors: as hv_restore_begin(), with a sentence in @reason.
- */
-int hv_restore_regions(const void *stream, size_t size, const struct hv_stream_region **regions,
-		       uint32_t *count, const char **reason);
-
-/**
  * Begin to restore into @hv, which is set up by @config (the kind and state of ids come from the
  * stream). @stream: the stream, mapped contiguously, aligned to 8 bytes and at least @size bytes
  * long; what follows the stream in its last page must be 0. Memory, if it is modelled, is that of

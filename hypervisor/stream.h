@@ -28,7 +28,7 @@
 #define HV_STREAM_VERSION 2u
 #endif
 
-#define HV_STREAM_OLDEST (HV_STREAM_VERSION - 1u)
+#define HV_STREAM_OLDEST (HV_STREAM_VERSION > 1u ? HV_STREAM_VERSION - 1u : 1u)
 
 #define HV_STREAM_HAS_COUNTS   2u /* first version with counts to be compared */
 #define HV_STREAM_HAS_SOFTWARE 3u /* first version that says who wrote it */

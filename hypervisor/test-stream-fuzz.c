@@ -55,7 +55,8 @@ static uint64_t some_value(struct world *world, const struct stream *stream)
 static void damage(struct world *world, struct stream *stream)
 {
 	const struct hv_stream_header *header = (const void *)stream->bytes;
-	const uint64_t used = header->size <= stream->size ? header->size : stream->size;
+	const bool sane = header->size && header->size <= stream->size;
+	const uint64_t used = sane ? header->size : stream->size;
 	size_t at = world_pick(world, (unsigned int)used);
 	const size_t sizes[] = {1, 2, 4, 8};
 	size_t bytes = sizes[world_pick(world, 4)], length;

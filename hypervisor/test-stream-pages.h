@@ -126,12 +126,13 @@ static inline void *stream_record(const struct stream *stream, unsigned int domi
 static inline void stream_sign(struct stream *stream)
 {
 	struct hv_stream_header *header = (void *)stream->bytes;
-	uint8_t *at = stream->bytes + sizeof(*header), *end = stream->bytes + header->size;
+	uint8_t *at = stream->bytes + sizeof(*header), *end;
 	uint64_t sum = stream_sum(0, stream->bytes, (uint8_t *)&header->size);
 	struct hv_record record = {0};
 
 	if (header->size > stream->size || header->size % 8)
 		return;
+	end = stream->bytes + header->size;
 	while (end - at >= (long)sizeof(record)) {
 		memcpy(&record, at, sizeof(record));
 		if (record.type == HV_RECORD_DOMAIN || record.type == HV_RECORD_END)

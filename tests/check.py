@@ -60,6 +60,7 @@ def steps():
                 XENSTORE_IMAGE_BINARY=str(ASAN / "xenstore-image"))
     pytest = [PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
     yield "hypervisor/check-freestanding", ["sh", "hypervisor/check-freestanding.sh"], {}, count_exit
+    yield "hypervisor/check-threads", ["sh", "hypervisor/check-threads.sh"], {}, count_cmocka
     for directory, environment in (("tests/system", asan), ("tests/simxen", {}),
                                    ("tests/image", asan), ("tests/update", {}),
                                    ("tests/scale", {}), ("tests/peers", {}),
