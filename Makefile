@@ -60,6 +60,7 @@ PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-cli
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
+HVBENCH_OBJECTS := $(call objects,$(wildcard tests/bench/hvbench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
@@ -91,7 +92,7 @@ PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT
 ifeq ($(VARIANT),release)
 PROGRAMS += $(OUT)/xenstored-stubdom
 endif
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
 	$(OBJ)/tests/ninep/guest.o \
@@ -240,6 +241,11 @@ $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
+
+$(OUT)/tests/bench/hvbench: $(HVBENCH_OBJECTS) $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
 # Preloaded into foreign programs, so never with sanitizers.
 STANDIN := build/tests/peers/xen-standin.so
