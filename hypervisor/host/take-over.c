@@ -140,6 +140,16 @@ static int go_back(int file, struct hand_over *head, bool again)
 	return -ENOTRECOVERABLE;
 }
 
+/* A domain that could not be restored is dying, and its processes end with it. */
+static void end_lost_domains(struct host *host)
+{
+	struct hv_domain *domain = hv_domain_next(&host->hv, 0);
+
+	for (; domain; domain = hv_domain_next(&host->hv, domain->domid + 1U))
+		if (domain->life != HV_ALIVE)
+			domains_end_processes(host, domain->domid);
+}
+
 static void report_to_requester(struct host *host, const struct hand_over *head)
 {
 	struct control *control = host->controls;
@@ -188,6 +198,7 @@ int take_over(struct host *host, int file, const char *command_line)
 	head.report.boot = begun - head.paused_at - head.report.save;
 	head.report.restore = restored - begun;
 	head.report.pause = restored - head.paused_at;
+	end_lost_domains(host);
 	host_settle(host);
 	handle_flush_all(host);
 	report_to_requester(host, &head);

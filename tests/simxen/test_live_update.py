@@ -5,11 +5,14 @@ cannot tell, by anything but time."""
 import hashlib
 import os
 import re
+import socket
+import struct
 import threading
 import time
 
 import pytest
 
+from tests.lib.daemon import ROOT
 from tests.simxen.host import SIMXEN, Host
 from tests.simxen.images import NEWER, OLDER
 
@@ -55,6 +58,23 @@ def test_what_is_there_stays_as_it_is(host):
     assert (host.domains(), ring_pages(host), host.pid()) == (before, pages, pid)
     assert host.create() == 4
     assert len(set(identities(host).values())) == 5
+
+
+def test_memory_stays_where_it_is(host):
+    """The hash knows each page's place and each byte: other memory gives another one."""
+    for pages in (1, 300, 5000):
+        host.run("create", "--bare", "--memory", pages)
+    seen = set(hashes(host.update()))
+    assert len(seen) == 1
+    for program in (NEWER, SIMXEN, OLDER):
+        seen |= set(hashes(host.update(program)))
+    assert len(seen) == 1
+    host.run("destroy", "--bare", 2)
+    host.run("create", "--bare", "--memory", 300)
+    assert len(set(hashes(host.update())) - seen) == 1
+    full = host.run("create", "--bare", "--memory", 1 << 20, check=False)
+    assert full.returncode == 1 and "Cannot allocate memory" in full.stderr
+    host.update()
 
 
 def test_ids_go_on_where_they_were():
@@ -171,6 +191,32 @@ update()
 seen = [server.pending() for _ in range({ports})]
 assert len(seen) == len(set(seen)) and set(seen) == mine
 assert server.pending(0.05) is None
+""")
+
+
+def test_shared_pages_stay(host):
+    domid = host.create("--bare")
+    in_process(host, f"""
+lib = ctypes.CDLL("libxengnttab.so.1", use_errno=True)
+for function in (lib.xengntshr_open, lib.xengntshr_share_pages):
+    function.restype = ctypes.c_void_p
+os.environ["SIMXEN_DOMID"] = "{domid}"
+shares = ctypes.c_void_p(lib.xengntshr_open(None, 0))
+del os.environ["SIMXEN_DOMID"]
+g, refs = Gnttab(), (ctypes.c_uint32 * 3)()
+start = lib.xengntshr_share_pages(shares, 0, 3, refs, 1)
+pages = [g.map({domid}, ref) for ref in refs]
+ctypes.memmove(start + 4096, b"before", 6)
+update()
+assert ctypes.string_at(pages[1], 6) == b"before"
+ctypes.memmove(pages[2], b"after", 5)
+assert ctypes.string_at(start + 2 * 4096, 5) == b"after"
+assert lib.xengntshr_unshare(shares, ctypes.c_void_p(start), 3) == 0
+assert g.map({domid}, refs[0]) < 0
+update()
+assert all(g.unmap(page) == 0 for page in pages)
+again = (ctypes.c_uint32 * 1)()
+assert lib.xengntshr_share_pages(shares, 0, 1, again, 1) and again[0] == refs[0]
 """)
 
 
@@ -380,3 +426,85 @@ def test_a_store_that_starts_in_the_middle(host, start_store):
     host.wait_introduced(*domids)
     for domid in domids:
         assert host.guest(domid, "xenstore-read", "domid").stdout == f"{domid}\n"
+
+
+# ---- stopping -------------------------------------------------------------------------------
+
+
+class Process:
+    """A process of a domain that makes hypercalls by hand."""
+
+    OPERATIONS = re.findall(r"^\t(SIMXEN_\w+),", (ROOT / "hypervisor/host/protocol.h").read_text(),
+                            re.MULTILINE)
+    MESSAGE = struct.Struct("=Ii4Q")
+    SERVE, ACCESS, ANSWER = range(3)
+
+    def __init__(self, host, domid):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.connect(os.path.join(host.dir, "control"))
+        assert self.ask("HELLO", 1, domid) == 0
+
+    def ask(self, operation, *arguments):
+        arguments += (0,) * (4 - len(arguments))
+        number = self.OPERATIONS.index("SIMXEN_" + operation)
+        self.socket.send(self.MESSAGE.pack(number, 0, *arguments))
+        return self.MESSAGE.unpack_from(self.socket.recv(65536))[1]
+
+    def device(self, *arguments):
+        return self.ask("DEVICE", *arguments)
+
+
+@pytest.fixture
+def emulated(host):
+    """A guest that waits for its device model, which is domain 0."""
+    domid = host.create("--bare")
+    host.run("unpause", domid)
+    model, guest = Process(host, 0), Process(host, domid)
+    assert model.device(model.SERVE, domid) == 0
+    assert guest.device(guest.ACCESS, 0) == 0
+    yield domid, model, guest
+    model.socket.close()
+    guest.socket.close()
+
+
+def test_a_guest_that_waits_for_its_device_is_waited_for(host, emulated):
+    domid, model, guest = emulated
+    updater = threading.Thread(target=host.update)
+    updater.start()
+    host.run("create", "--bare")  # everybody else goes on
+    assert updater.is_alive()
+    assert model.device(model.ANSWER, domid) == 0
+    updater.join()
+    # Server and vCPU are there as before.
+    assert guest.device(guest.ACCESS, 0) == 0
+    assert model.device(model.ANSWER, domid) == 0
+
+
+def test_a_guest_that_does_not_stop(host, emulated):
+    domid, model, guest = emulated
+    before = host.domains()
+    done = host.update(SIMXEN, "--patience", "200", check=False)
+    assert done.returncode == 1 and f"domain {domid} did not stop in time" in done.stderr
+    # It goes on as if nothing had been, and so does everybody.
+    assert model.device(model.ANSWER, domid) == 0
+    assert guest.device(guest.ACCESS, 0) == 0
+    assert model.device(model.ANSWER, domid) == 0
+    host.update()
+    assert host.domains() == before
+
+
+def test_a_requester_that_goes_away_does_not_matter(host, emulated):
+    domid, model, _ = emulated
+    updater = host.popen("live-update", "--quiet")
+    host.wait(lambda: host.run("live-update", check=False).returncode == 1, "the update to begin")
+    updater.kill()
+    updater.wait()
+    assert model.device(model.ANSWER, domid) == 0
+    host.wait(lambda: host.run("live-update", check=False).returncode == 0, "the next update")
+
+
+def test_the_host_can_be_stopped_in_the_middle(host, emulated):
+    host.popen("live-update", "--quiet")
+    host.wait(lambda: host.run("live-update", check=False).returncode == 1, "the update to begin")
+    host.run("stop")
+    host.process.wait(60)
