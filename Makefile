@@ -60,6 +60,7 @@ PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-cli
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
+HVBENCH_OBJECTS := $(call objects,$(wildcard tests/bench/hvbench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
@@ -91,7 +92,7 @@ PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT
 ifeq ($(VARIANT),release)
 PROGRAMS += $(OUT)/xenstored-stubdom
 endif
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
 	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
@@ -192,6 +193,17 @@ $(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+# Builds of another stream version, to be updated from and to: two files know it.
+VERSIONED := hypervisor/stream-reader hypervisor/host/release
+OTHER_SIMXENS := $(addprefix $(OUT)/tests/simxen/,older newer)
+$(OUT)/tests/simxen/older: OTHER_VERSION := 1
+$(OUT)/tests/simxen/newer: OTHER_VERSION := 3
+$(OTHER_SIMXENS): $(VERSIONED:=.c) $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -DHV_STREAM_VERSION=$(OTHER_VERSION)u -DRELEASE_NAME='"simxen-$(@F)"' \
+		$(ALL_LDFLAGS) -o $@ $^
+
 # Loaded into foreign programs, so never with sanitizers: one build for all variants.
 LIBS := hypervisor/libs
 SIMXEN_LIB_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror -fno-common \
@@ -239,6 +251,11 @@ $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 
+$(OUT)/tests/bench/hvbench: $(HVBENCH_OBJECTS) $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
+
 # Preloaded into foreign programs, so never with sanitizers.
 STANDIN := build/tests/peers/xen-standin.so
 $(STANDIN): tests/peers/xen-standin.c
@@ -265,8 +282,8 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/xenstored-other \
-	$(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench \
+		$(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
 check: deps
