@@ -177,12 +177,14 @@ int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 	if (restore->reason)
 		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
 	restore->version = machine.header.version;
-	if (machine.header.domains >= HV_DOMID_FIRST_RESERVED ||
+	if (machine.header.domains > HV_DOMID_FIRST_RESERVED ||
 	    record_of(&machine, HV_RECORD_DOMAINS)->count != machine.header.domains) {
 		restore->reason = "the list of domains is wrong";
 		return -XEN_EINVAL;
 	}
 	restore->domain_count = machine.header.domains;
+	restore->m2p = record_of(&machine, HV_RECORD_M2P)->data;
+	restore->m2p_count = record_of(&machine, HV_RECORD_M2P)->count;
 	restore->reason = begin(restore, &machine, &error);
 	if (!restore->reason)
 		return 0;

@@ -57,6 +57,10 @@ static const struct command commands[] = {
 	{"guest", "DOMID -- COMMAND...", "run a client of the store in a guest",
 	 "Runs a command whose XENSTORED_PATH is a socket that leads to the guest's ring.\n",
 	 command_guest},
+	{"stream", "show|check FILE", "look at a live update stream",
+	 "  show   prints a stream of a hypervisor's live update, record by record\n"
+	 "  check  restores it without running it, and says which domains would fail\n",
+	 command_stream},
 	{"misbehave", "words | DOMID WORD[:VALUE]...", "let a guest do what it must not",
 	 "Does to the guest's ring what the words say, one after another; for example\n"
 	 "  simxen misbehave 1 set:req_prod=+5000 notify await:error=2\n"
