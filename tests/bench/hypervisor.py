@@ -48,8 +48,7 @@ def axes(quick):
     few = slice(0, 3) if quick else slice(None)
     series = {
         "domains": [(n, Machine(n, 256, 4)) for n in DOMAINS[few]],
-        "memory": [(n, Machine(8 if n == 1 else 64, n, 512 if n == 1 else 64))
-                   for n in MEMORY[few]],
+        "memory": [(n, Machine(64, n, 64)) for n in MEMORY[few]],
         "fragments": [(n * 64, Machine(64, 256, n)) for n in FRAGMENTS[few]],
         "list": [(n * 64, Machine(64, 256, n, 1, "list")) for n in FRAGMENTS[few]],
     }
@@ -135,11 +134,11 @@ def verdicts(rows):
     domains, memory = select(rows, "domains"), select(rows, "memory")
     lists, regions = select(rows, "list"), select(rows, "fragments")
     one, two = select(rows, "cpus")
-    growth = ratio(rows, memory[-1], memory[1], "each_pause")
-    yield (f"memory from {memory[1]['gib']} GiB to {memory[-1]['gib']:,} GiB, with as many "
+    growth = ratio(rows, memory[-1], memory[0], "each_pause")
+    yield (f"memory from {memory[0]['gib']} GiB to {memory[-1]['gib']:,} GiB, with as many "
            f"domains and fragments: pause x {growth.median:.2f} "
            f"({growth.low:.2f} to {growth.high:.2f}), bytes "
-           f"x {memory[-1]['gib'] // memory[1]['gib']:,}")
+           f"x {memory[-1]['gib'] // memory[0]['gib']:,}")
     each = 1000 * domains[-1]["pause"][0] / domains[-1]["at"]
     yield f"each guest adds about {each:.1f} us ({domains[-1]['at']:,} guests)"
     slower = ratio(rows, lists[-1], regions[-1], "each_pause")
