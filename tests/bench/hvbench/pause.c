@@ -122,7 +122,7 @@ static void take_over(struct machine *machine, struct world *world,
 
 void pause_measure(struct machine *machine, struct crew *crew, bool range_list, struct pause *pause)
 {
-	struct world *before = machine->world, *world = world_new();
+	struct world *before = machine->world, *world = world_new(arena_used(&before->arena));
 	struct range_list list = {.spans = NULL};
 	struct hv_handover handover;
 	struct hv_bootmem_plan plan;
