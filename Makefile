@@ -52,26 +52,50 @@ DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/
 	$(call sources,xenstored/xen) $(call sources,liveupdate) domstate/open.c \
 	domstate/hypercall.c)
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
+# What of the stub domain runs in an ordinary process too: into the unit tests.
+UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
+PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c $(addprefix ring0/, \
+	arguments.c clock.c events.c grants.c memory.c memory-map.c state.c)))
+# 9pfs: both ends' protocol; the front-end; the server.
+NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
+	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
 HVBENCH_OBJECTS := $(call objects,$(wildcard tests/bench/hvbench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
-UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz
+UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
+	xenstored/ninep xenstored/ninepfsd xenstored/stubdom xenstored/stubdom/ring0 xenstored/stubdom/update
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
+# Needs the stub domain's fixed addresses, where the sanitizers have their own memory.
+ifeq ($(VARIANT),asan)
+UNIT_TESTS := $(filter-out %/stubdom/test-host,$(UNIT_TESTS))
+endif
+
+# The stub domain: the layer below the C library is compiled for ring 0, all else as it is.
+RING0_DIR     := xenstored/stubdom/ring0
+RING0_SOURCES := $(call sources,$(RING0_DIR))
+RING0_OBJECTS := $(patsubst %.c,$(OBJ)/stubdom/%.o,$(RING0_SOURCES)) \
+	$(patsubst %.S,$(OBJ)/stubdom/%.o,$(wildcard $(RING0_DIR)/*.S))
+STUBDOM_OBJECTS := $(call objects,$(call sources,xenstored/stubdom))
 
 # The simulated host: the mechanism, the process around it, and look-alikes of Xen's libraries.
-HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c)
-SIMXEN_OBJECTS := $(call objects,$(call sources,hypervisor/host) hypervisor/libs/client.c)
+HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c \
+	$(filter-out %/simxen.c,$(call sources,hypervisor/host)) hypervisor/libs/client.c \
+	liveupdate/elf-note.c)
 SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 libxengnttab.so.1 \
 	libxencall.so.1 libxenmanage.so.1 libxenctrl.so.4.17 libxenguest.so.4.17 simxen-preload.so)
 
 IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
-	$(OUT)/simxen $(SIMXEN_LIBS)
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(SIMXEN_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
-	$(HARNESS_OBJECTS) \
-	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
+	$(OUT)/xenstore-9pfsd $(OUT)/simxen $(SIMXEN_LIBS)
+ifeq ($(VARIANT),release)
+PROGRAMS += $(OUT)/xenstored-stubdom
+endif
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
+	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
+	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
+	$(OBJ)/tests/ninep/guest.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
 .PHONY: all
@@ -87,6 +111,9 @@ $(OBJ)/%.o: %.c Makefile
 $(OUT)/libcore.a: $(CORE_OBJECTS)
 $(OUT)/libdaemon.a: $(DAEMON_OBJECTS)
 $(OUT)/libclient.a: $(CLIENT_OBJECTS)
+$(OUT)/libupdate.a: $(UPDATE_OBJECTS)
+$(OUT)/libplatform.a: $(PLATFORM_OBJECTS)
+$(OUT)/libninep.a: $(NINEP_OBJECTS)
 $(OUT)/lib%.a:
 	$(call say,AR)
 	$(Q)rm -f $@
@@ -97,37 +124,72 @@ $(OUT)/xenstored: $(OBJ)/xenstored/daemon/main.o $(OUT)/libdaemon.a $(OUT)/libco
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenevtchn -lxengnttab -lxencall -ldl
 
 # The only user of a library without a stable interface.
-$(OUT)/domstate-xenctrl.so: domstate/plugin/xenctrl.c
+$(OUT)/domstate-xenctrl.so: domstate/plugin/xenctrl.c domstate/evidence.c
 	@mkdir -p $(OBJ)/domstate/plugin
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -MMD -MP -MF $(OBJ)/domstate/plugin/xenctrl.d -o $@ $< \
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -MMD -MP -MF $(OBJ)/domstate/plugin/xenctrl.d -o $@ $^ \
 		-lxenctrl
 
--include $(OBJ)/domstate/plugin/xenctrl.d
+# No register of the library's, no stack that an event could overwrite, no function of the library.
+RING0_CFLAGS := -std=gnu11 $(CFLAGS) -O2 -Wall -Wextra -Wshadow -Wconversion -Werror -fno-common \
+	-D_GNU_SOURCE -I. -Ixenstored -ffreestanding -fno-pic -mgeneral-regs-only -mno-red-zone \
+	-fcf-protection=none -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-include $(RING0_DIR)/freestanding.h
+
+$(OBJ)/stubdom/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(RING0_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OBJ)/stubdom/%.o: %.S Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -I. -MMD -MP -c -o $@ $<
+
+-include $(RING0_OBJECTS:.o=.d)
+
+# A static program that is started by a hypervisor; it is an unstripped one that shows addresses.
+STUBDOM_LDFLAGS := -static -no-pie -Wl,-z,noseparate-code -Wl,--no-warn-rwx-segments \
+	-Wl,--build-id=none -Wl,-u,stubdom_start
+$(OUT)/xenstored-stubdom.debug: $(STUBDOM_OBJECTS) $(RING0_OBJECTS) $(OUT)/libupdate.a $(OUT)/libninep.a \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) $(STUBDOM_LDFLAGS) -o $@ $^
+
+$(OUT)/xenstored-stubdom: $(OUT)/xenstored-stubdom.debug
+	$(call say,STRIP)
+	$(Q)strip -o $@ $<
+
+.PHONY: stubdom
+stubdom: $(OUT)/xenstored-stubdom
 
 $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OUT)/libclient.a \
 		$(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+$(OUT)/xenstore-9pfsd: $(OBJ)/xenstored/ninepfsd/main.o $(OUT)/libninep.a $(OUT)/libdaemon.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore -lxenevtchn -lxengnttab -lpthread
+
 $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
-$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
+$(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(OUT)/libupdate.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
 		$(OUT)/libhypervisor.a
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
 # The one test that makes allocations fail.
 $(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
-$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libdaemon.a $(OUT)/libcore.a
+$(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
 
-$(OUT)/simxen: $(SIMXEN_OBJECTS) $(OUT)/libhypervisor.a
+$(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -157,6 +219,12 @@ build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
 	$(call simxen_library,libxenguest)
 build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
 	$(call simxen_library,)
+
+# A Linux process that plays a domain with our 9pfs front-end.
+$(OUT)/tests/ninep-guest: $(OBJ)/tests/ninep/guest.o $(OUT)/libninep.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore -lxenevtchn -lxengnttab
 
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
@@ -194,7 +262,7 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/bench/xsbench $(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN)
 
 .PHONY: check
 check: deps

@@ -114,8 +114,8 @@ static int save_watches(const struct client *client, uint32_t id, struct stream_
 	return error;
 }
 
-static int save_client(struct core *core, const struct client *client, uint32_t id,
-		       const struct image_requester *requester, struct stream_writer *writer)
+int save_client(struct core *core, const struct client *client, uint32_t id,
+		const struct image_requester *requester, struct stream_writer *writer)
 {
 	struct transport_place place = {.fd = -1};
 	struct stream_connection out = {.id = id,
@@ -164,9 +164,9 @@ static int save_client(struct core *core, const struct client *client, uint32_t 
 }
 
 /* Other readers lose a target whose connection comes after the one that targets it. */
-static bool in_pass(const struct client *client, int pass)
+static bool in_pass(const struct client *client, bool own, int pass)
 {
-	return (!client->is_socket && client->identity.domain->target) == (pass == 1);
+	return (!own && !client->is_socket && client->identity.domain->target) == (pass == 1);
 }
 
 int save_clients(struct core *core, const struct image_requester *requester,
@@ -177,8 +177,10 @@ int save_clients(struct core *core, const struct image_requester *requester,
 
 	for (int pass = 0; pass < 2 && !error; pass++)
 		TAILQ_FOREACH(client, &core->clients, link) {
-			client->image_id = (uint32_t)(client->image_id ? client->image_id : 0);
-			if (!in_pass(client, pass) || client->broken)
+			if (!in_pass(client, writer->dialect->own, pass) || client->broken)
+				continue;
+			/* One inside of this program ends with it. */
+			if (!client->transport->ops->describe)
 				continue;
 			client->image_id = ++core->image_clients;
 			error = save_client(core, client, client->image_id, requester, writer);
@@ -194,7 +196,8 @@ static int remember(struct restore *restore, uint32_t id, struct client *client)
 		uint32_t size = restore->clients ? restore->clients : 64;
 		struct client **table;
 
-		/* Ids are small numbers given one after the other; others are not ours to believe. */
+		/* Ids are small numbers given one after the other; others are not ours to believe.
+		 */
 		if (id > 1000000)
 			return EINVAL;
 		while (size <= id)
@@ -296,8 +299,8 @@ static void set_deadline(struct core *core, struct message *message, struct mess
 }
 
 /* What an earlier process said about a queued message. */
-static void restore_event(struct restore *restore, struct message *message,
-			  struct message *earlier, const struct stream_event *event)
+static void restore_event(struct restore *restore, struct message *message, struct message *earlier,
+			  const struct stream_event *event)
 {
 	struct core *core = restore->core;
 	struct domain *domain;
@@ -317,23 +320,23 @@ static void restore_event(struct restore *restore, struct message *message,
 	}
 }
 
-static int queue(struct restore *restore, struct client *client, const struct wire_header *header,
+static int queue(struct core *core, struct client *client, const struct wire_header *header,
 		 const uint8_t *payload, uint32_t sent)
 {
-	struct message *message =
-		message_new(header->type, header->req_id, header->tx_id, header->len);
+	struct message *message = message_new(header->type, header->req_id, header->tx_id,
+					      header->len);
 
 	if (!message)
 		return ENOMEM;
 	message_set(message, payload, header->len);
 	message->event = header->type == XS_WATCH_EVENT && !sent;
 	message->sent = sent;
-	client_queue(restore->core, client, message);
+	client_queue(core, client, message);
 	return 0;
 }
 
-static int restore_output(struct restore *restore, struct client *client,
-			  const struct stream_connection *in)
+int image_restore_output(struct core *core, struct client *client,
+			 const struct stream_connection *in)
 {
 	const uint8_t *at = in->output, *end = in->output + in->output_len;
 	struct wire_header header = {.len = in->partial_len};
@@ -341,7 +344,7 @@ static int restore_output(struct restore *restore, struct client *client,
 
 	/* The rest of a half-sent message is only bytes. */
 	if (in->partial_len) {
-		error = queue(restore, client, &header, at, WIRE_HEADER_SIZE);
+		error = queue(core, client, &header, at, WIRE_HEADER_SIZE);
 		at += in->partial_len;
 	}
 	while (!error && (size_t)(end - at) >= sizeof(header)) {
@@ -349,7 +352,7 @@ static int restore_output(struct restore *restore, struct client *client,
 		at += sizeof(header);
 		if (header.len > WIRE_PAYLOAD_MAX || header.len > (size_t)(end - at))
 			return EINVAL;
-		error = queue(restore, client, &header, at, 0);
+		error = queue(core, client, &header, at, 0);
 		at += header.len;
 	}
 	return error;
@@ -366,11 +369,24 @@ int restore_events(struct restore *restore, const struct stream_events *events)
 	TAILQ_FOREACH(message, &client->output, link) {
 		if (next < events->events.count && events->events.data[next].message == number) {
 			restore_event(restore, message, earlier, &events->events.data[next++]);
-			if (message->expires && (!earlier || message->deadline >= earlier->deadline))
+			if (message->expires &&
+			    (!earlier || message->deadline >= earlier->deadline))
 				earlier = message;
 		}
 		number++;
 	}
+	return 0;
+}
+
+int image_restore_input(struct client *client, const struct stream_connection *in)
+{
+	if (!in->input_len)
+		return 0;
+	client->input = malloc(in->input_len);
+	if (!client->input)
+		return ENOMEM;
+	memcpy(client->input, in->input, in->input_len);
+	client->input_len = client->input_room = in->input_len;
 	return 0;
 }
 
@@ -388,16 +404,11 @@ int restore_connection(struct restore *restore, const struct stream_connection *
 		return 0;
 	}
 	error = remember(restore, in->id, client);
-	if (!error && in->input_len) {
-		client->input = malloc(in->input_len);
-		if (!client->input)
-			return ENOMEM;
-		memcpy(client->input, in->input, in->input_len);
-		client->input_len = client->input_room = in->input_len;
-	}
+	if (!error)
+		error = image_restore_input(client, in);
 	client->readable = client->writable = true;
 	if (!error)
-		error = restore_output(restore, client, in);
+		error = image_restore_output(restore->core, client, in);
 	client_wake(restore->core, client);
 	return error;
 }
@@ -424,9 +435,9 @@ int restore_client(struct restore *restore, const struct stream_client *in)
 
 	if (!client)
 		return 0;
-	client->id = in->client;
-	if (in->client > restore->core->last_client_id)
-		restore->core->last_client_id = in->client;
+	client_set_id(restore->core, client, in->client);
+	if (in->client > restore->max_client)
+		restore->max_client = in->client;
 	client->last_transaction = in->last_transaction;
 	client->releasing = in->releasing;
 	client->ignored = in->flags & STREAM_CLIENT_IGNORED;
@@ -444,8 +455,7 @@ int restore_watch(struct restore *restore, const struct stream_watch *in)
 	struct path path;
 
 	if (!client || path_make(&path, in->path, in->path_len, client->identity.domid, true, 0) ||
-	    watch_find(&core->watches, client->id, path.text, path.len, in->token,
-		       in->token_len)) {
+	    watch_find(&core->watches, client->id, path.text, path.len, in->token, in->token_len)) {
 		restore->report->dropped_watches++;
 		return 0;
 	}

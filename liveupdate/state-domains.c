@@ -63,19 +63,24 @@ static void fill_quotas(const struct quota_limits *limits, struct stream_quotas 
 	}
 }
 
+int save_domain_quota(const struct domain *domain, struct stream_writer *writer)
+{
+	struct stream_domain out = {.domid = domain->domid, .features = domain->features};
+
+	fill_quotas(&domain->account.limits, &out.quotas);
+	return stream_put_domain(writer, &out);
+}
+
 int save_domain_quotas(struct core *core, struct stream_writer *writer)
 {
 	const struct domain *domain;
 	int error = 0;
 
 	TAILQ_FOREACH(domain, &core->state.domains.list, link) {
-		struct stream_domain out = {.domid = domain->domid, .features = domain->features};
-
 		/* Other readers end at a domain that neither a connection nor a node made known. */
 		if (!writer->dialect->own && !domain->client && !domain->account.now[QUOTA_NODES])
 			continue;
-		fill_quotas(&domain->account.limits, &out.quotas);
-		error = stream_put_domain(writer, &out);
+		error = save_domain_quota(domain, writer);
 		if (error)
 			break;
 	}
@@ -125,7 +130,7 @@ int restore_credit(struct restore *restore, const struct stream_credit *in)
 	return 0;
 }
 
-static void take_quotas(const struct stream_quotas *in, struct quota_limits *limits)
+void image_take_quotas(const struct stream_quotas *in, struct quota_limits *limits)
 {
 	for (unsigned int i = 0; i < in->count; i++) {
 		bool soft;
@@ -149,13 +154,13 @@ int restore_domain(struct restore *restore, const struct stream_domain *in)
 		return 0;
 	if (!restore->own && in->features)
 		domain->features = in->features;
-	take_quotas(&in->quotas, &domain->account.limits);
+	image_take_quotas(&in->quotas, &domain->account.limits);
 	return 0;
 }
 
 int restore_global_quota(struct restore *restore, const struct stream_quotas *in)
 {
-	take_quotas(in, &restore->core->state.domains.quota);
+	image_take_quotas(in, &restore->core->state.domains.quota);
 	return 0;
 }
 

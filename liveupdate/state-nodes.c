@@ -1,43 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Nodes: parents before children, children in order of creation. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "liveupdate/image.h"
 
-/* More permission entries than a SET_PERMS can bring. */
-#define PERMS_MAX (WIRE_PAYLOAD_MAX / 2)
-
-uint16_t image_perms(const struct core *core, const struct perms *perms, struct stream_perm *out)
+/* Whether an entry's domain lives, or lived when @record was made. */
+static bool lives(const struct core *core, const uint64_t *record, const struct perm *entry)
 {
-	uint16_t count = 0;
-
-	for (uint32_t i = 0; i < perms->count; i++) {
-		const struct perm *entry = &perms->entry[i];
-		bool stale = entry->record == PERM_RECORD_STALE;
-
-		if (i && entry->record >= DOMAIN_RECORD_FIRST &&
-		    !domain_with_record(&core->state.domains, entry->domid, entry->record))
-			continue;
-		out[count++] = (struct stream_perm){.letter = perm_char(entry->letter),
-						    .flags = stale ? STREAM_PERM_STALE : 0,
-						    .domid = entry->domid};
-	}
-	return count;
+	if (entry->record < DOMAIN_RECORD_FIRST)
+		return true;
+	if (record)
+		return entry->domid < DOMID_FIRST_RESERVED && record[entry->domid] == entry->record;
+	return domain_with_record(&core->state.domains, entry->domid, entry->record);
 }
 
-static int save_node(struct core *core, struct stream_writer *writer, const struct walk *walk,
-		     struct node *node)
+int save_node(const struct core *core, const uint64_t *record, struct stream_writer *writer,
+	      const char *path, size_t len, struct node *node)
 {
-	struct stream_perm perms[PERMS_MAX];
-	struct stream_node out = {.path = walk->path,
-				  .path_len = (uint16_t)walk->path_len,
+	const struct perms *list = node->perms;
+	struct stream_perm perms[IMAGE_PERMS_MAX];
+	struct stream_node out = {.path = path,
+				  .path_len = (uint16_t)len,
 				  .value = (const uint8_t *)node_value(node),
 				  .value_len = node->value_len,
 				  .perms = perms};
 
-	out.perm_count = image_perms(core, node->perms, perms);
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct perm *entry = &list->entry[i];
+		bool stale = entry->record == PERM_RECORD_STALE;
+
+		if (i && !lives(core, record, entry))
+			continue;
+		perms[out.perm_count++] = (struct stream_perm){.letter = perm_char(entry->letter),
+							       .flags = stale ? STREAM_PERM_STALE
+									      : 0,
+							       .domid = entry->domid};
+	}
 	return stream_put_node(writer, &out);
 }
 
@@ -54,7 +55,7 @@ static int save_below(struct core *core, struct stream_writer *writer, const cha
 		return ENOMEM;
 	walk_init(walk, &core->state.store, node_ref(top), name, strlen(name));
 	while (!(error = walk_next(walk, &node)) && node)
-		if ((error = save_node(core, writer, walk, node)))
+		if ((error = save_node(core, NULL, writer, walk->path, walk->path_len, node)))
 			break;
 	walk_deinit(walk);
 	free(walk);
@@ -77,7 +78,8 @@ static int letter_of(char c)
 	return c == 'r' ? PERM_READ : c == 'w' ? PERM_WRITE : c == 'b' ? PERM_READ | PERM_WRITE : 0;
 }
 
-/* One entry as it is now; record 0 in @record: whoever has the domid. Returns false: a dead owner. */
+/* One entry as it is now; record 0 in @record: whoever has the domid. Returns false: a dead owner.
+ */
 static struct perm entry_now(struct restore *restore, unsigned int domid, int letter, bool stale,
 			     uint64_t record)
 {
@@ -89,6 +91,18 @@ static struct perm entry_now(struct restore *restore, unsigned int domid, int le
 	if (!domain || (record && domain->record != record))
 		return perm_make(domid, (unsigned int)letter, PERM_RECORD_STALE);
 	return domain_perm(domain, (unsigned int)letter);
+}
+
+/* One entry as it was when the snapshot was taken. Its domain may be dead by now. */
+static struct perm entry_then(struct restore *restore, unsigned int domid, int letter, bool stale)
+{
+	uint64_t record = PERM_RECORD_STALE;
+
+	if (domid == DOMID_ANY)
+		record = PERM_RECORD_ANY;
+	else if (!stale && domid < DOMID_FIRST_RESERVED)
+		record = restore->record[domid];
+	return perm_make(domid, (unsigned int)letter, record);
 }
 
 static struct perms *get(struct restore *restore, const struct perm *entry, uint32_t count,
@@ -108,97 +122,99 @@ static struct perms *get(struct restore *restore, const struct perm *entry, uint
 struct perms *image_perms_get(struct restore *restore, const struct stream_perm *entry,
 			      uint32_t count, int *error)
 {
-	struct perm list[PERMS_MAX];
+	struct perm list[IMAGE_PERMS_MAX];
 
-	if (count > PERMS_MAX)
-		count = PERMS_MAX;
-	for (uint32_t i = 0; i < count; i++)
-		list[i] = entry_now(restore, entry[i].domid, letter_of(entry[i].letter),
-				    entry[i].flags & STREAM_PERM_STALE, 0);
+	if (count > IMAGE_PERMS_MAX)
+		count = IMAGE_PERMS_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		int letter = letter_of(entry[i].letter);
+		bool stale = entry[i].flags & STREAM_PERM_STALE;
+
+		list[i] = restore->record ? entry_then(restore, entry[i].domid, letter, stale)
+					  : entry_now(restore, entry[i].domid, letter, stale, 0);
+	}
 	return get(restore, list, count, error);
+}
+
+/* An entry that names its record is bound to that, be it of a domain that lives or of a dead one.
+ */
+static struct perm entry_of(struct restore *restore, const struct stream_own_perm *entry)
+{
+	int letter = letter_of(entry->letter);
+	bool stale = entry->flags & STREAM_PERM_STALE;
+
+	if (stale || entry->domid == DOMID_ANY || entry->record < DOMAIN_RECORD_FIRST ||
+	    entry->record > restore->counters.last_record)
+		return entry_now(restore, entry->domid, letter, stale, entry->record);
+	return perm_make(entry->domid, (unsigned int)letter, entry->record);
 }
 
 struct perms *image_own_perms_get(struct restore *restore, const struct stream_own_perms *perms,
 				  int *error)
 {
-	struct perm list[PERMS_MAX];
-	uint32_t count = perms->count < PERMS_MAX ? perms->count : PERMS_MAX;
+	struct perm list[IMAGE_PERMS_MAX];
+	uint32_t count = perms->count < IMAGE_PERMS_MAX ? perms->count : IMAGE_PERMS_MAX;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct stream_own_perm *entry = &perms->data[i];
-
-		list[i] = entry_now(restore, entry->domid, letter_of(entry->letter),
-				    entry->flags & STREAM_PERM_STALE, entry->record);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = entry_of(restore, &perms->data[i]);
 	return get(restore, list, count, error);
 }
 
-/* The parent of @path: mostly on the way to the node that came last. */
-static struct node *parent_of(struct restore *restore, const char *path, size_t len)
-{
-	size_t parent_len = path_parent_len(path, len);
-
-	while (restore->depth) {
-		const struct restore_level *level = &restore->level[restore->depth - 1];
-
-		if (level->len == parent_len && !memcmp(restore->last.text, path, parent_len))
-			return level->node;
-		restore->depth--;
-	}
-	return tree_find(&restore->core->state.live, path, parent_len);
-}
-
-static int remember(struct restore *restore, struct node *node, const char *path, size_t len)
-{
-	if (restore->depth == restore->room) {
-		unsigned int room = restore->room ? 2 * restore->room : 32;
-		struct restore_level *level = realloc(restore->level, room * sizeof(*level));
-
-		if (!level)
-			return ENOMEM;
-		restore->level = level;
-		restore->room = room;
-	}
-	restore->level[restore->depth++] = (struct restore_level){node, len};
-	memcpy(restore->last.text, path, len);
-	restore->last.len = len;
-	return 0;
-}
-
-/* A node that a fresh tree has already: "/" and the special ones. */
+/*
+ * A node that a fresh tree has already: "/" and the special ones. One whose owner has died since
+ * the snapshot stays the privileged domain's until a DELTA says more.
+ */
 static int restore_present(struct restore *restore, const struct stream_node *in,
 			   struct perms *perms)
 {
 	struct state *state = &restore->core->state;
-	struct change change;
-	int error;
+	int error = 0;
 
-	change_init(&change, TREE_PERMS, in->path, in->path_len, NULL, 0, perms);
-	error = change_prepare(state, &state->live, &change);
-	if (!error) {
-		change_make(state, &state->live, &change);
-		change_settle(state, &change);
-	}
-	change_deinit(state, &change);
+	if (domain_owner_lives(&state->domains, perms))
+		error = image_change(state, TREE_PERMS, in->path, in->path_len, NULL, 0, perms);
 	if (error)
 		return error;
-	change_init(&change, TREE_WRITE, in->path, in->path_len, in->value, in->value_len, NULL);
-	error = change_prepare(state, &state->live, &change);
-	if (!error) {
-		change_make(state, &state->live, &change);
-		change_settle(state, &change);
-	}
-	change_deinit(state, &change);
-	return error;
+	return image_change(state, TREE_WRITE, in->path, in->path_len, in->value, in->value_len,
+			    NULL);
 }
 
-static int add_node(struct restore *restore, struct node *parent, const struct stream_node *in,
-		    struct perms *perms)
+/* Below @parent, as the last child: by way of the builder, or if it has closed that one already. */
+static int put_below(struct restore *restore, struct node *parent, bool open, struct node *node)
+{
+	struct tree *tree = &restore->core->state.live;
+	int error;
+
+	if (open)
+		return bulk_add(&restore->bulk, node);
+	error = children_prepare_insert(tree, parent, node);
+	if (error)
+		return error;
+	children_insert(tree, parent, node);
+	tree->bytes += node_bytes(node);
+	return 0;
+}
+
+/* Its domain has died since the snapshot: a DELTA has to remove it, or give it to somebody. */
+static int note_orphan(struct restore *restore, const char *path, size_t len)
+{
+	if (restore->orphans == restore->orphan_room) {
+		size_t room = restore->orphan_room ? 2 * restore->orphan_room : 64;
+		struct restore_orphan *grown = realloc(restore->orphan, room * sizeof(*grown));
+
+		if (!grown)
+			return ENOMEM;
+		restore->orphan = grown;
+		restore->orphan_room = room;
+	}
+	restore->orphan[restore->orphans++] = (struct restore_orphan){path, len};
+	return 0;
+}
+
+static int add_node(struct restore *restore, struct node *parent, bool open,
+		    const struct stream_node *in, size_t start, struct perms *perms)
 {
 	struct state *state = &restore->core->state;
-	struct tree *tree = &state->live;
-	size_t parent_len = path_parent_len(in->path, in->path_len);
-	size_t start = parent_len == 1 ? 1 : parent_len + 1, name_len = in->path_len - start;
+	size_t name_len = in->path_len - start;
 	struct domain *owner = domain_owner(&state->domains, perms);
 	struct domain *above = domain_owner(&state->domains, parent->perms);
 	struct ownership_root *root = NULL;
@@ -212,13 +228,11 @@ static int add_node(struct restore *restore, struct node *parent, const struct s
 	}
 	if (owner && owner != above)
 		root = ownership_reserve(in->path, in->path_len);
-	if ((owner && owner != above && !root) || children_prepare_insert(tree, parent, node)) {
+	if ((owner && owner != above && !root) || put_below(restore, parent, open, node)) {
 		ownership_unreserve(root);
 		node_unref(&state->store, node);
 		return ENOMEM;
 	}
-	children_insert(tree, parent, node);
-	tree->bytes += node_bytes(node);
 	if (root) {
 		node->flags |= NODE_OWNERSHIP_ROOT;
 		ownership_add(&state->ownership, owner, root);
@@ -230,38 +244,159 @@ static int add_node(struct restore *restore, struct node *parent, const struct s
 	}
 	if (above)
 		account_add(&above->account, QUOTA_MEMORY, (int64_t)name_len + 1);
-	return remember(restore, node, in->path, in->path_len);
+	if (!owner && !domain_owner_lives(&state->domains, perms) &&
+	    perms->entry[0].record != parent->perms->entry[0].record &&
+	    note_orphan(restore, in->path, in->path_len))
+		return ENOMEM;
+	return bulk_open(&restore->bulk, node, in->path, in->path_len);
+}
+
+/* A second child of one name, with all below it: it has been counted, and is released. */
+static int release_duplicate(void *data, const struct node *parent, struct node *node,
+			     const char *path, size_t len)
+{
+	struct restore *restore = data;
+	struct state *state = &restore->core->state;
+	struct domain *above = domain_owner(&state->domains, parent->perms);
+	struct release_job *job = release_reserve();
+	char full[PATH_SIZE];
+
+	if (!job) {
+		node_unref(&state->store, node);
+		return ENOMEM;
+	}
+	restore->report->dropped_nodes++;
+	if (above)
+		account_add(&above->account, QUOTA_MEMORY, -(int64_t)node->name_len - 1);
+	len = (size_t)snprintf(full, sizeof(full), "%.*s%s%s", (int)len, path, len == 1 ? "" : "/",
+			       node_name(node));
+	release_start(state, job, node, full, len);
+	return 0;
+}
+
+int restore_snapshot(struct restore *restore, const struct stream_snapshot *in)
+{
+	if (restore->record)
+		return EINVAL;
+	restore->record = calloc(DOMID_FIRST_RESERVED, sizeof(*restore->record));
+	if (!restore->record)
+		return ENOMEM;
+	restore->nodes_size = in->size;
+	for (uint32_t i = 0; i < in->owners.count; i++) {
+		const struct stream_owner *owner = &in->owners.data[i];
+
+		if (owner->domid >= DOMID_FIRST_RESERVED || owner->record < DOMAIN_RECORD_FIRST)
+			return EINVAL;
+		restore->record[owner->domid] = owner->record;
+	}
+	return 0;
+}
+
+void restore_nodes_start(struct restore *restore)
+{
+	bulk_init(&restore->bulk, &restore->core->state.live, release_duplicate, restore);
+}
+
+int restore_nodes_end(struct restore *restore)
+{
+	return bulk_close(&restore->bulk);
+}
+
+void restore_nodes_free(struct restore *restore)
+{
+	bulk_deinit(&restore->bulk);
+	free(restore->orphan);
+	free(restore->record);
+	for (size_t i = 0; i < RESTORE_PERMS; i++)
+		perms_unref(&restore->core->state.store.perms, restore->perms[i].perms);
+}
+
+/* "/" or a special node, which a fresh tree has. */
+static int restore_top(struct restore *restore, const struct stream_node *in, struct perms *perms)
+{
+	struct node *node;
+	int error = bulk_close(&restore->bulk);
+
+	if (error)
+		return error;
+	node = tree_find(&restore->core->state.live, in->path, in->path_len);
+	if (!node) {
+		restore->report->dropped_nodes++;
+		return 0;
+	}
+	error = restore_present(restore, in, perms);
+	node = tree_find(&restore->core->state.live, in->path, in->path_len);
+	if (!error && in->path[0] == '/' && !node->by_sequence)
+		error = bulk_open(&restore->bulk, node, in->path, in->path_len);
+	return error;
+}
+
+static int restore_below(struct restore *restore, const struct stream_node *in, struct perms *perms)
+{
+	size_t parent_len = path_parent_len(in->path, in->path_len);
+	size_t start = parent_len == 1 ? 1 : parent_len + 1;
+	struct node *parent;
+	bool open;
+	int error = bulk_parent(&restore->bulk, in->path, in->path_len, &parent);
+
+	if (error)
+		return error;
+	open = parent;
+	if (!open) {
+		error = bulk_close(&restore->bulk);
+		if (error)
+			return error;
+		parent = tree_find(&restore->core->state.live, in->path, parent_len);
+		if (parent && children_find(parent, in->path + start, in->path_len - start))
+			parent = NULL;
+	}
+	if (!parent || !path_name_is_legal(in->path + start, in->path_len - start)) {
+		restore->report->dropped_nodes++;
+		return 0;
+	}
+	return add_node(restore, parent, open, in, start, perms);
+}
+
+/* Most nodes have the permissions of some other one that came just before. */
+static struct perms *node_perms(struct restore *restore, const struct stream_node *in, int *error)
+{
+	const struct stream_perm *entry = in->perms;
+	struct restore_perms *recent;
+	struct perms *perms;
+
+	if (in->perm_count > RESTORE_ENTRIES)
+		return image_perms_get(restore, entry, in->perm_count, error);
+	recent = &restore->perms[(entry[0].domid + in->perm_count +
+				  entry[in->perm_count - 1].domid * 7u) %
+				 RESTORE_PERMS];
+	*error = 0;
+	if (recent->count == in->perm_count &&
+	    !memcmp(recent->entry, entry, in->perm_count * sizeof(*entry)))
+		return perms_ref(recent->perms);
+	perms = image_perms_get(restore, entry, in->perm_count, error);
+	if (perms) {
+		perms_unref(&restore->core->state.store.perms, recent->perms);
+		recent->perms = perms_ref(perms);
+		recent->count = in->perm_count;
+		memcpy(recent->entry, entry, in->perm_count * sizeof(*entry));
+	}
+	return perms;
 }
 
 int restore_node(struct restore *restore, const struct stream_node *in)
 {
-	struct node *parent = NULL;
 	struct perms *perms;
 	int error;
 
-	perms = image_perms_get(restore, in->perms, in->perm_count, &error);
-	if (error == ENOENT) {
+	perms = node_perms(restore, in, &error);
+	if (error == ENOENT || in->path_len >= PATH_SIZE) {
 		/* Nobody owns it any more: as if its domain's death had removed it. */
 		restore->report->dropped_nodes++;
-		return 0;
-	}
-	if (error)
-		return error;
-	if (path_is_root(in->path, in->path_len) || in->path[0] == '@') {
-		restore->depth = 0;
-		if (tree_find(&restore->core->state.live, in->path, in->path_len))
-			error = restore_present(restore, in, perms);
-		else
-			restore->report->dropped_nodes++;
-		if (!error && in->path[0] == '/')
-			error = remember(restore,
-					 tree_find(&restore->core->state.live, "/", 1), "/", 1);
-	} else {
-		parent = parent_of(restore, in->path, in->path_len);
-		if (parent)
-			error = add_node(restore, parent, in, perms);
-		else
-			restore->report->dropped_nodes++;
+		error = 0;
+	} else if (!error && (path_is_root(in->path, in->path_len) || in->path[0] == '@')) {
+		error = restore_top(restore, in, perms);
+	} else if (!error) {
+		error = restore_below(restore, in, perms);
 	}
 	perms_unref(&restore->core->state.store.perms, perms);
 	return error;

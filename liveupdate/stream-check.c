@@ -185,8 +185,16 @@ static void check_record(struct stream_checker *checker, const struct stream_rec
 	check_first(checker, record);
 	if (checker->tx_at && !of_tx)
 		check_tx_end(checker, record->offset);
-	if (record->type != STREAM_PERMS && record->type != STREAM_NODE)
+	if (record->type != STREAM_PERMS && record->type != STREAM_NODE) {
 		checker->node_perms = 0;
+		if (checker->nodes_end && checker->report->nodes &&
+		    record->offset != checker->nodes_end)
+			check_error(checker, record->offset,
+				    "the nodes of the SNAPSHOT end here and not at %zu",
+				    checker->nodes_end);
+		if (checker->report->nodes)
+			checker->nodes_end = 0;
+	}
 	switch (record->type) {
 	case STREAM_GLOBAL:
 		if (record->global.listen_fd >= 0)
@@ -294,7 +302,7 @@ static void check_known(struct stream_checker *checker, unsigned int domid,
 		check_error(checker, domain->domain_at, "credit of domain %u, which has no record",
 			    domid);
 	/* Upstream exits on such a record. */
-	if (domain->known == KNOWN_DOMAIN)
+	if ((domain->known & ~KNOWN_THEN) == KNOWN_DOMAIN)
 		check_warning(checker, domain->domain_at,
 			      "domain %u has neither a connection nor a node", domid);
 }
@@ -310,6 +318,26 @@ static void check_domains(struct stream_checker *checker)
 			/* Domain 0 is left out: everything is its own in the end. */
 			check_known(checker, domid, &page[domid & 0xff]);
 	}
+}
+
+/* A fragment is of one domain, which it names. */
+static void check_fragment(struct stream_checker *checker, size_t end)
+{
+	struct stream_report *report = checker->report;
+	uint16_t domid = checker->fragment_domid;
+
+	if (checker->records.count != 1)
+		check_error(checker, end, "a fragment is of one domain, this one of %zu",
+			    checker->records.count);
+	else if (report->connections > 1 ||
+		 (report->connections && !(check_domain_of(checker, domid)->known & KNOWN_RING)))
+		check_error(checker, end, "a fragment has only the connection of its domain %u",
+			    domid);
+	if (report->domains > 1 ||
+	    (report->domains && !(check_domain_of(checker, domid)->known & KNOWN_DOMAIN)))
+		check_error(checker, end, "a fragment has only the quotas of its domain %u", domid);
+	if (checker->delta)
+		check_error(checker, end, "a fragment has no changes");
 }
 
 static void check_whole(struct stream_checker *checker)
@@ -342,7 +370,9 @@ static void check_whole(struct stream_checker *checker)
 		if (!checker->connection[i].client)
 			check_error(checker, end, "connection %u has no CLIENT record",
 				    checker->connection[i].id);
-	if (!report->fragment)
+	if (report->fragment)
+		check_fragment(checker, end);
+	else
 		check_domains(checker);
 }
 

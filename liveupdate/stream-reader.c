@@ -184,14 +184,19 @@ static const char *read_watch(struct cursor *cursor, struct stream_watch *watch)
 
 static const char *read_node(struct cursor *cursor, struct stream_node *node)
 {
+	struct {
+		uint32_t conn_id, tx_id;
+		uint16_t path, value, access, perms;
+	} fixed;
 	uint16_t path;
 
-	node->conn_id = take_u32(cursor);
-	node->tx_id = take_u32(cursor);
-	path = take_u16(cursor);
-	node->value_len = take_u16(cursor);
-	node->access = take_u16(cursor);
-	node->perm_count = take_u16(cursor);
+	take_into(cursor, &fixed, sizeof(fixed));
+	node->conn_id = fixed.conn_id;
+	node->tx_id = fixed.tx_id;
+	path = fixed.path;
+	node->value_len = fixed.value;
+	node->access = fixed.access;
+	node->perm_count = fixed.perms;
 	node->perms = (const struct stream_perm *)take(cursor,
 						       node->perm_count * sizeof(*node->perms));
 	node->path = take_text(cursor, path);
@@ -317,6 +322,14 @@ static void note_rest(struct stream_record *record, const struct cursor *cursor)
 		for (size_t i = 0; i < rest; i++)
 			if (cursor->body[cursor->at + i])
 				record->odd |= STREAM_ODD_PADDING;
+}
+
+int stream_skip(struct stream_reader *reader, uint64_t size)
+{
+	if (size > reader->size - reader->at || size & 7u)
+		return EINVAL;
+	reader->at += size;
+	return 0;
 }
 
 enum stream_status stream_next(struct stream_reader *reader, struct stream_record *record,

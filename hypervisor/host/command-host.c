@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,9 +42,15 @@ static bool parse_start(int argc, char **argv, struct host_options *options, boo
 			*foreground = true;
 			continue;
 		}
+		if (strncmp(argv[i], "liveupdate=", 11) == 0) {
+			options->command_line = argv[i];
+			continue;
+		}
 		if (!value)
 			return false;
-		if (strcmp(argv[i], "--ids") == 0)
+		if (strcmp(argv[i], "--hand-over") == 0)
+			options->hand_over = atoi(value);
+		else if (strcmp(argv[i], "--ids") == 0)
 			options->ids = hv_id_kind_by_name(value);
 		else if (strcmp(argv[i], "--xen") != 0 ||
 			 !parse_version(value, &options->xen_version))
@@ -68,7 +75,7 @@ static int lock_directory(const char *directory)
 		return -errno;
 	if (snprintf(path, sizeof(path), "%s/pid", directory) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -76,15 +83,6 @@ static int lock_directory(const char *directory)
 		return -EBUSY;
 	}
 	return fd;
-}
-
-static void write_pid(int lock)
-{
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-
-	if (ftruncate(lock, 0) < 0 || pwrite(lock, text, (size_t)length, 0) < 0)
-		perror("simxen: pid file");
 }
 
 /* What the host prints from now on goes to a file. */
@@ -112,7 +110,10 @@ static void detach(const char *directory)
 int command_start(const struct command *command, int argc, char **argv)
 {
 	char buffer[64], directory[PATH_MAX];
-	struct host_options options = {.ids = &hv_id_random, .xen_version = (4U << 16) | 21U};
+	struct host_options options = {.ids = &hv_id_random,
+				       .xen_version = (4U << 16) | 21U,
+				       .hand_over = -1,
+				       .command_line = "liveupdate=16M"};
 	bool foreground = false;
 	int ready[2], lock;
 	pid_t pid = 0;
@@ -121,6 +122,9 @@ int command_start(const struct command *command, int argc, char **argv)
 	if (!parse_start(argc, argv, &options, &foreground))
 		return command_usage(command);
 	options.directory = simxen_directory(buffer, sizeof(buffer));
+	/* The next hypervisor is started by the one before, in the place where that was. */
+	if (options.hand_over >= 0)
+		return host_run(&options, -1) < 0 ? 1 : 0;
 	lock = lock_directory(options.directory);
 	if (lock == -EBUSY) {
 		fprintf(stderr, "simxen start: a host runs in %s already\n", options.directory);
@@ -137,7 +141,8 @@ int command_start(const struct command *command, int argc, char **argv)
 	if (pid < 0)
 		return command_failed(command, "fork", -errno);
 	if (pid == 0) {
-		write_pid(lock);
+		host_write_pid(lock);
+		options.lock = lock;
 		if (!foreground) {
 			close(ready[0]);
 			detach(options.directory);
@@ -151,21 +156,40 @@ int command_start(const struct command *command, int argc, char **argv)
 	return 1;
 }
 
+/* The process of the host as a descriptor, which outlives its pid; -1 if that is not known. */
+static int host_process(const char *directory)
+{
+	char path[PATH_MAX];
+	int pid = 0;
+	FILE *file;
+
+	if (snprintf(path, sizeof(path), "%s/pid", directory) >= (int)sizeof(path))
+		return -1;
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	fclose(file);
+	return pid > 0 ? pidfd_open(pid, 0) : -1;
+}
+
 int command_stop(const struct command *command, int argc, char **argv)
 {
 	struct simxen_client *client;
+	char buffer[PATH_MAX];
 	struct pollfd wait;
-	char byte;
 
 	(void)argv;
 	if (argc != 1)
 		return command_usage(command);
 	client = command_client(command);
+	wait = (struct pollfd){.fd = host_process(simxen_directory(buffer, sizeof(buffer))), .events = POLLIN};
 	simxen_client_ask(client, SIMXEN_STOP, 0, 0, 0);
-	/* Its end is the end of the connection. */
-	wait = (struct pollfd){.fd = simxen_client_fd(client), .events = POLLIN};
-	while (poll(&wait, 1, 10000) > 0 && read(wait.fd, &byte, 1) > 0)
-		;
+	if (wait.fd >= 0) {
+		poll(&wait, 1, 10000);
+		close(wait.fd);
+	}
 	simxen_client_free(client);
 	return 0;
 }

@@ -240,6 +240,31 @@ static int flood(struct player *player, const char *value)
 	return 0;
 }
 
+/* ---- the page as a whole, as a migration of the guest moves it ---- */
+
+static int save_page(struct player *player, const char *value)
+{
+	FILE *file = fopen(value, "we");
+	size_t done;
+
+	if (!file)
+		return -errno;
+	done = fwrite((const void *)(uintptr_t)player->ring.page, SIMXEN_PAGE_SIZE, 1, file);
+	return fclose(file) || !done ? -EIO : 0;
+}
+
+static int load_page(struct player *player, const char *value)
+{
+	FILE *file = fopen(value, "re");
+	size_t done;
+
+	if (!file)
+		return -errno;
+	done = fread((void *)(uintptr_t)player->ring.page, SIMXEN_PAGE_SIZE, 1, file);
+	fclose(file);
+	return done ? 0 : -EIO;
+}
+
 /* ---- events ---- */
 
 static int notify(struct player *player, const char *value)
@@ -378,6 +403,8 @@ static const struct word words[] = {
 	{"close", "                    close the port", close_port},
 	{"revoke", "                   revoke the grant of the ring page", revoke},
 	{"scribble", "MS               write anything anywhere in the page, with events", scribble},
+	{"save", "FILE                 write the page to a file", save_page},
+	{"load", "FILE                 fill the page from a file", load_page},
 	{"seed", "NUMBER               of what is random", seed},
 	{"await", "NAME=VALUE          wait until a word has a value, 10 s at most", await},
 	{"wait", "MS                   wait", wait_ms},

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Domains of the host: what their builder gives them, and where they stand in
- * memory. Page D of the memory file is the ring page of domain D; since a domid
- * is not reused before the last mapping of its old domain is gone, no process
- * ever sees a new domain's page through an old mapping.
+ * Domains of the host: what their builder gives them. Since a domid is not reused
+ * before the last mapping of its old domain is gone, no process ever sees a new
+ * domain's ring page through an old mapping.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,24 +20,19 @@
 #define RING_PORT	2076
 #define RING_RECONNECT	1U
 
-static off_t page_of(uint32_t domid)
+static void write_word(struct host *host, uint32_t domid, size_t offset, uint32_t value)
 {
-	return (off_t)domid * SIMXEN_PAGE_SIZE;
-}
-
-static int write_word(struct host *host, uint32_t domid, off_t offset, uint32_t value)
-{
-	ssize_t length = pwrite(host->memory, &value, sizeof(value), page_of(domid) + offset);
-
-	return length == (ssize_t)sizeof(value) ? 0 : -EIO;
+	memcpy((char *)memory_frame(host, domid) + offset, &value, sizeof(value));
 }
 
 /* What any domain has for the store: a port and a page. */
 static int equip(struct host *host, uint32_t domid)
 {
-	int error = hv_evtchn_alloc_unbound(&host->hv, HV_DOMID_XEN, domid, 0,
-					    &host->domains[domid].store_port);
+	int error = memory_give_ring(host, domid);
 
+	if (error == 0)
+		error = hv_evtchn_alloc_unbound(&host->hv, HV_DOMID_XEN, domid, 0,
+						&host->domains[domid].store_port);
 	if (error == 0)
 		error = hv_grant_access(&host->hv, HV_DOMID_XEN, domid, HV_GRANT_XENSTORE, 0, domid,
 					false);
@@ -67,8 +61,10 @@ int domains_init(struct host *host)
 
 void domains_deinit(struct host *host)
 {
-	for (uint32_t domid = 0; host->domains && domid < HV_DOMID_FIRST_RESERVED; domid++)
+	for (uint32_t domid = 0; host->domains && domid < HV_DOMID_FIRST_RESERVED; domid++) {
 		free(host->domains[domid].ports);
+		free(host->domains[domid].shares);
+	}
 	free(host->domains);
 }
 
@@ -102,7 +98,7 @@ static void describe(struct host *host, const struct hv_domain *domain, struct s
 int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t flags,
 		   const char *name, struct simxen_domain *created)
 {
-	struct hv_domain_config config = {.domid = (uint16_t)domid, .hvm = true, .pages = 1};
+	struct hv_domain_config config = {.domid = (uint16_t)domid, .hvm = true};
 	struct host_domain *domain;
 	unsigned int given;
 	int error;
@@ -125,9 +121,8 @@ int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t 
 		snprintf(domain->name, sizeof(domain->name), "guest-%u", given);
 	error = equip(host, given);
 	if (error == 0 && (flags & SIMXEN_CREATE_BOOT_RING)) {
-		error = write_word(host, given, RING_PORT, domain->store_port);
-		if (error == 0)
-			error = write_word(host, given, RING_CONNECTION, RING_RECONNECT);
+		write_word(host, given, RING_PORT, domain->store_port);
+		write_word(host, given, RING_CONNECTION, RING_RECONNECT);
 	}
 	if (error < 0) {
 		hv_domain_destroy(&host->hv, HV_DOMID_XEN, given);
@@ -143,6 +138,7 @@ int domains_destroy(struct host *host, uint32_t caller, uint32_t domid)
 
 	if (error < 0)
 		return error;
+	memory_hide_ring(host, domid);
 	/* The processes of a domain end with it; they see the end of their connections. */
 	for (uint32_t port = 0; port < host->domains[domid].port_count; port++)
 		host->domains[domid].ports[port] = (struct port_owner){0};
@@ -159,9 +155,9 @@ void domains_freed(struct host *host, uint32_t domid)
 {
 	struct host_domain *domain = &host->domains[domid];
 
-	fallocate(host->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page_of(domid),
-		  SIMXEN_PAGE_SIZE);
+	memory_hide_ring(host, domid);
 	free(domain->ports);
+	free(domain->shares);
 	*domain = (struct host_domain){0};
 }
 

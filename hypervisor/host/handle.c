@@ -36,7 +36,29 @@ struct handle *handle_of_port(struct host *host, uint32_t domid, uint32_t port)
 	return port < domain->port_count ? domain->ports[port].handle : NULL;
 }
 
-int handle_attach(struct host *host, struct handle *handle, uint32_t port, bool keeps_open)
+static void handle_ready(struct host *host, struct source *source, uint32_t events);
+
+struct handle *handle_new(struct host *host, int fd)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+
+	if (!handle)
+		return NULL;
+	handle->source = (struct source){fd, handle_ready};
+	if (host_enter_source(host, &handle->source) < 0) {
+		free(handle);
+		return NULL;
+	}
+	handle->next = host->handles;
+	handle->link = &host->handles;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	host->handles = handle;
+	host->handle_count++;
+	return handle;
+}
+
+int handle_own(struct host *host, struct handle *handle, uint32_t port, bool keeps_open)
 {
 	struct host_domain *domain = &host->domains[handle->domid];
 
@@ -55,7 +77,14 @@ int handle_attach(struct host *host, struct handle *handle, uint32_t port, bool 
 		domain->port_count = count;
 	}
 	domain->ports[port] = (struct port_owner){handle, keeps_open};
-	return hv_evtchn_unmask(&host->hv, handle->domid, port);
+	return 0;
+}
+
+int handle_attach(struct host *host, struct handle *handle, uint32_t port, bool keeps_open)
+{
+	int error = handle_own(host, handle, port, keeps_open);
+
+	return error < 0 ? error : hv_evtchn_unmask(&host->hv, handle->domid, port);
 }
 
 void handle_detach(struct host *host, uint32_t domid, uint32_t port)
@@ -76,7 +105,7 @@ static void mark_dirty(struct host *host, struct handle *handle)
 	host->dirty = handle;
 }
 
-static int queue_put(struct handle *handle, uint32_t port)
+int handle_queue(struct handle *handle, uint32_t port)
 {
 	if (handle->queue_count == handle->queue_room) {
 		size_t room = handle->queue_room ? handle->queue_room * 2 : 16;
@@ -102,7 +131,7 @@ void handle_deliver(struct host *host, uint32_t domid, uint32_t port)
 	if (!handle)
 		return;
 	hv_evtchn_mask(&host->hv, domid, port);
-	if (hv_evtchn_take(&host->hv, domid, port) == 1 && queue_put(handle, port) == 0)
+	if (hv_evtchn_take(&host->hv, domid, port) == 1 && handle_queue(handle, port) == 0)
 		mark_dirty(host, handle);
 }
 
@@ -148,6 +177,14 @@ void handle_flush_dirty(struct host *host)
 		handle->dirty = false;
 		flush(host, handle);
 	}
+}
+
+void handle_flush_all(struct host *host)
+{
+	for (struct handle *handle = host->handles; handle; handle = handle->next)
+		if (handle->queue_count)
+			mark_dirty(host, handle);
+	handle_flush_dirty(host);
 }
 
 void handle_close(struct host *host, struct handle *handle)
@@ -261,24 +298,12 @@ static void handle_ready(struct host *host, struct source *source, uint32_t even
 
 void handle_accept(struct host *host, struct source *listener, uint32_t events)
 {
-	struct handle *handle = calloc(1, sizeof(*handle));
-	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept(listener->fd, NULL, NULL);
+	struct handle *handle = fd < 0 ? NULL : handle_new(host, fd);
 
 	(void)events;
-	if (fd < 0 || !handle)
-		goto fail;
-	handle->source = (struct source){fd, handle_ready};
-	if (host_add_source(host, &handle->source, EPOLLIN) < 0)
-		goto fail;
-	handle->next = host->handles;
-	handle->link = &host->handles;
-	if (handle->next)
-		handle->next->link = &handle->next;
-	host->handles = handle;
-	host->handle_count++;
-	return;
-fail:
-	if (fd >= 0)
+	if (handle && host_wait_for(host, &handle->source) < 0)
+		handle_close(host, handle);
+	else if (!handle && fd >= 0)
 		close(fd);
-	free(handle);
 }

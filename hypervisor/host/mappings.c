@@ -10,6 +10,9 @@
 
 #include "hypervisor/host/host.h"
 
+/* Ids from here on are not believed. */
+#define MOST (1U << 24)
+
 static int grow(struct host *host)
 {
 	uint32_t count = host->mapping_count ? host->mapping_count * 2 : 64;
@@ -26,6 +29,17 @@ static int grow(struct host *host)
 	return 0;
 }
 
+/* Makes a free entry the first of the owner's. */
+static void enter(struct host *host, struct control *owner, uint32_t id, uint32_t handle)
+{
+	host->mappings[id] = (struct host_mapping){
+		.owner = owner, .handle = handle, .next = owner->first_mapping};
+	if (owner->first_mapping)
+		host->mappings[owner->first_mapping - 1].previous = id + 1;
+	owner->first_mapping = id + 1;
+	host->mapping_used++;
+}
+
 int64_t mappings_add(struct host *host, struct control *owner, uint32_t handle)
 {
 	uint32_t id;
@@ -34,13 +48,36 @@ int64_t mappings_add(struct host *host, struct control *owner, uint32_t handle)
 		return -ENOMEM;
 	id = host->mapping_free - 1;
 	host->mapping_free = host->mappings[id].next;
-	host->mappings[id] = (struct host_mapping){
-		.owner = owner, .handle = handle, .next = owner->first_mapping};
-	if (owner->first_mapping)
-		host->mappings[owner->first_mapping - 1].previous = id + 1;
-	owner->first_mapping = id + 1;
-	host->mapping_used++;
+	enter(host, owner, id, handle);
 	return id;
+}
+
+int mappings_put(struct host *host, struct control *owner, uint32_t id, uint32_t handle)
+{
+	const struct hv_domain *domain = hv_domain_find(&host->hv, owner->domid);
+
+	if (!domain || handle >= domain->mappings.high || !domain->mappings.mappings[handle].used)
+		return -ESRCH;
+	if (id >= MOST)
+		return -EINVAL;
+	while (id >= host->mapping_count)
+		if (grow(host) < 0)
+			return -ENOMEM;
+	if (host->mappings[id].owner)
+		return -EINVAL;
+	enter(host, owner, id, handle);
+	return 0;
+}
+
+void mappings_link_free(struct host *host)
+{
+	host->mapping_free = 0;
+	for (uint32_t i = host->mapping_count; i-- > 0;) {
+		if (host->mappings[i].owner)
+			continue;
+		host->mappings[i].next = host->mapping_free;
+		host->mapping_free = i + 1;
+	}
 }
 
 int mappings_remove(struct host *host, uint64_t id)

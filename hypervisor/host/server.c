@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "hypervisor/host/host.h"
+#include "hypervisor/host/take-over.h"
 
-#define EVENTS	    1024
-#define MEMORY_SIZE ((off_t)HV_DOMID_FIRST_RESERVED * SIMXEN_PAGE_SIZE)
+#define EVENTS 1024
 
 /*
  * A removed domain is freed after this time. The real hypervisor waits until no CPU looks at its
@@ -29,22 +29,46 @@
  */
 #define RECLAIM_MS 20
 
-int host_add_source(struct host *host, struct source *source, uint32_t events)
+/* Between two looks at domains that are to stop for an update. */
+#define STEP_MS 1
+
+int host_enter_source(struct host *host, struct source *source)
 {
-	struct epoll_event event = {.events = events, .data.ptr = source};
+	size_t room = host->source_room ? host->source_room : 64;
+	struct source **grown;
+
+	while (room <= (size_t)source->fd)
+		room *= 2;
+	if (room > host->source_room) {
+		grown = realloc(host->sources, room * sizeof(struct source *));
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + host->source_room, 0,
+		       (room - host->source_room) * sizeof(struct source *));
+		host->sources = grown;
+		host->source_room = room;
+	}
+	host->sources[source->fd] = source;
+	return 0;
+}
+
+int host_wait_for(struct host *host, const struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = source->fd};
 
 	return epoll_ctl(host->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
 }
 
 void host_change_source(struct host *host, struct source *source, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.ptr = source};
+	struct epoll_event event = {.events = events, .data.fd = source->fd};
 
 	epoll_ctl(host->epoll, EPOLL_CTL_MOD, source->fd, &event);
 }
 
 void host_drop_source(struct host *host, struct source *source)
 {
+	host->sources[source->fd] = NULL;
 	epoll_ctl(host->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	close(source->fd);
 }
@@ -63,6 +87,8 @@ static void release(void *data, void *block, size_t size)
 	(void)size;
 	free(block);
 }
+
+const struct hv_allocator host_allocator = {.allocate = allocate, .release = release};
 
 /* Makes room for one more element; there is no way to tell the mechanism of a failure. */
 static void *more(void *array, size_t count, size_t *room, size_t element)
@@ -95,6 +121,22 @@ static void freed(void *data, unsigned int domid)
 	host->freed[host->freed_count++] = (uint16_t)domid;
 }
 
+struct hv_config host_config(struct host *host)
+{
+	struct hv_config config = {
+		.allocator = host_allocator,
+		.callbacks = {.upcall = upcall, .freed = freed, .data = host},
+		.memory = &host->machine,
+	};
+
+	/* The number changed with 4.18 and with 4.19. */
+	if (host->xen_version == ((4U << 16) | 18U))
+		config.domctl_version = 0x16;
+	else if (host->xen_version < ((4U << 16) | 18U))
+		config.domctl_version = 0x15;
+	return config;
+}
+
 void host_settle(struct host *host)
 {
 	for (size_t i = 0; i < host->event_count; i++)
@@ -113,6 +155,7 @@ void host_spawn_introducer(struct host *host)
 
 	if (host->hv.domains.count <= 1 || fork() != 0)
 		return;
+	close_range(STDERR_FILENO + 1, ~0U, 0);
 	signal(SIGCHLD, SIG_DFL);
 	setenv("SIMXEN_DIR", host->directory, 1);
 	setenv("XENSTORED_RUNDIR", host->store_rundir, 1);
@@ -122,131 +165,6 @@ void host_spawn_introducer(struct host *host)
 		unsetenv("XENSTORED_RUNDIR");
 	execv("/proc/self/exe", arguments);
 	_exit(127);
-}
-
-/* ---- start and end ---- */
-
-static int listen_at(const char *directory, const char *name, int type)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = -1, error = 0;
-
-	if (dir < 0)
-		return -errno;
-	unlinkat(dir, name, 0);
-	/* The path through the descriptor is short however long the directory's is. */
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir, name);
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, 4096) < 0)
-		error = -errno;
-	close(dir);
-	if (error && fd >= 0)
-		close(fd);
-	return error ? error : fd;
-}
-
-static int make_memory(struct host *host)
-{
-	char link[4096], target[64];
-
-	host->memory = memfd_create("simxen-memory", MFD_CLOEXEC);
-	if (host->memory < 0 || ftruncate(host->memory, MEMORY_SIZE) < 0)
-		return -errno;
-	snprintf(target, sizeof(target), "/proc/%d/fd/%d", (int)getpid(), host->memory);
-	if (snprintf(link, sizeof(link), "%s/" SIMXEN_MEMORY, host->directory) >= (int)sizeof(link))
-		return -ENAMETOOLONG;
-	unlink(link);
-	return symlink(target, link) < 0 ? -errno : 0;
-}
-
-/* Each guest that is played needs two or three descriptors. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	/* With the privilege to do so, more. */
-	limit.rlim_cur = limit.rlim_max = 262144;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static uint64_t boot_seed(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return ((uint64_t)now.tv_sec << 30) ^ (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 48;
-}
-
-static int init(struct host *host, const struct host_options *options)
-{
-	struct hv_config config = {
-		.allocator = {.allocate = allocate, .release = release},
-		.callbacks = {.upcall = upcall, .freed = freed, .data = host},
-		.ids = options->ids,
-		.seed = options->ids == &hv_id_sequence ? 0 : boot_seed(),
-	};
-	int error;
-
-	memset(host, 0, sizeof(*host));
-	host->directory = options->directory;
-	host->xen_version = options->xen_version;
-	host->memory = host->control_listener.fd = host->evtchn_listener.fd = -1;
-	/* The number changed with 4.18 and with 4.19. */
-	if (options->xen_version == ((4U << 16) | 18U))
-		config.domctl_version = 0x16;
-	else if (options->xen_version < ((4U << 16) | 18U))
-		config.domctl_version = 0x15;
-	hv_init(&host->hv, &config);
-	raise_limits();
-	host->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (host->epoll < 0)
-		return -errno;
-	error = make_memory(host);
-	if (error == 0)
-		error = domains_init(host);
-	if (error < 0)
-		return error;
-	host->evtchn_listener = (struct source){
-		listen_at(options->directory, SIMXEN_EVTCHN_SOCKET, SOCK_STREAM), handle_accept};
-	host->control_listener = (struct source){
-		listen_at(options->directory, SIMXEN_CONTROL_SOCKET, SOCK_SEQPACKET),
-		control_accept};
-	if (host->evtchn_listener.fd < 0)
-		return host->evtchn_listener.fd;
-	if (host->control_listener.fd < 0)
-		return host->control_listener.fd;
-	error = host_add_source(host, &host->evtchn_listener, EPOLLIN);
-	if (error == 0)
-		error = host_add_source(host, &host->control_listener, EPOLLIN);
-	return error;
-}
-
-static void deinit(struct host *host)
-{
-	static const char *const names[] = {SIMXEN_CONTROL_SOCKET, SIMXEN_EVTCHN_SOCKET,
-					    SIMXEN_MEMORY, "pid"};
-	char path[4096];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (snprintf(path, sizeof(path), "%s/%s", host->directory, names[i]) <
-		    (int)sizeof(path))
-			unlink(path);
-	while (host->controls)
-		control_close(host, host->controls);
-	while (host->handles)
-		handle_close(host, host->handles);
-	hv_deinit(&host->hv);
-	domains_deinit(host);
-	free(host->mappings);
-	free(host->events);
-	free(host->freed);
-	close(host->epoll);
 }
 
 static volatile sig_atomic_t terminated;
@@ -279,6 +197,25 @@ static int reclaim(struct host *host)
 	return -1;
 }
 
+/* Those that came in the middle of an update have waited. */
+static void unblock_signals(void)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* How long the loop may sleep, milliseconds. */
+static int patience(struct host *host)
+{
+	int until_reclaim = reclaim(host);
+
+	if (host->update.stopping && (until_reclaim < 0 || until_reclaim > STEP_MS))
+		return STEP_MS;
+	return until_reclaim;
+}
+
 int host_run(const struct host_options *options, int ready_fd)
 {
 	static struct host host;
@@ -290,23 +227,31 @@ int host_run(const struct host_options *options, int ready_fd)
 	signal(SIGCHLD, SIG_IGN);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	error = init(&host, options);
+	if (options->hand_over >= 0)
+		error = take_over(&host, options->hand_over, options->command_line);
+	else
+		error = host_init(&host, options);
 	if (error < 0) {
 		fprintf(stderr, "simxen: %s: %s\n", options->directory, strerror(-error));
 		return error;
 	}
-	if (write(ready_fd, "", 1) != 1)
+	unblock_signals();
+	if (ready_fd >= 0 && write(ready_fd, "", 1) != 1)
 		return -EPIPE;
-	close(ready_fd);
+	if (ready_fd >= 0)
+		close(ready_fd);
 	while (!host.stopping && !terminated) {
-		count = epoll_wait(host.epoll, events, EVENTS, reclaim(&host));
+		count = epoll_wait(host.epoll, events, EVENTS, patience(&host));
 		for (int i = 0; i < count; i++) {
-			struct source *source = events[i].data.ptr;
+			struct source *source = host.sources[events[i].data.fd];
 
-			source->ready(&host, source, events[i].events);
+			/* One that was closed in this turn has nothing to say any more. */
+			if (source)
+				source->ready(&host, source, events[i].events);
 		}
 		handle_flush_dirty(&host);
+		live_update_step(&host);
 	}
-	deinit(&host);
+	host_deinit(&host);
 	return 0;
 }

@@ -10,30 +10,14 @@
 #include <stdlib.h>
 
 #include "client.h"
-
-#define DOMCTL_GET_DOMAIN_STATE 90U
-#define DOMID_FIRST_RESERVED	0x7FF0U
-#define DOMID_INVALID		0x7FF4U
+#include "hypervisor/domain-state.h"
+#include "hypervisor/domain.h"
 
 typedef struct xenmanage_handle {
 	struct simxen_client *client;
 } xenmanage_handle;
 
 struct xentoollog_logger;
-
-/* struct xen_domctl with this one operation's part of its union. */
-struct domain_state_domctl {
-	uint32_t cmd;
-	uint32_t interface_version;
-	uint16_t domain;
-	uint16_t pad[3];
-	uint16_t state;
-	uint16_t caps;
-	uint32_t pad0;
-	uint64_t unique_id;
-	uint8_t rest[112];
-};
-_Static_assert(sizeof(struct domain_state_domctl) == 144, "the size of struct xen_domctl");
 
 xenmanage_handle *xenmanage_open(struct xentoollog_logger *logger, unsigned int open_flags);
 int xenmanage_close(xenmanage_handle *hdl);
@@ -71,7 +55,7 @@ int xenmanage_close(xenmanage_handle *hdl)
 	return 0;
 }
 
-static int query(xenmanage_handle *hdl, struct domain_state_domctl *domctl, unsigned int *state,
+static int query(xenmanage_handle *hdl, struct hv_get_domain_state *domctl, unsigned int *state,
 		 unsigned int *caps, uint64_t *unique_id)
 {
 	struct simxen_message message = {.op = SIMXEN_DOMCTL};
@@ -95,9 +79,9 @@ static int query(xenmanage_handle *hdl, struct domain_state_domctl *domctl, unsi
 int xenmanage_get_domain_info(xenmanage_handle *hdl, unsigned int domid, unsigned int *state,
 			      unsigned int *caps, uint64_t *unique_id)
 {
-	struct domain_state_domctl domctl = {.cmd = DOMCTL_GET_DOMAIN_STATE};
+	struct hv_get_domain_state domctl = {.cmd = HV_DOMCTL_GET_DOMAIN_STATE};
 
-	if (!hdl || domid >= DOMID_FIRST_RESERVED) {
+	if (!hdl || domid >= HV_DOMID_FIRST_RESERVED) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -108,8 +92,8 @@ int xenmanage_get_domain_info(xenmanage_handle *hdl, unsigned int domid, unsigne
 int xenmanage_poll_changed_domain(xenmanage_handle *hdl, unsigned int *domid, unsigned int *state,
 				  unsigned int *caps, uint64_t *unique_id)
 {
-	struct domain_state_domctl domctl = {.cmd = DOMCTL_GET_DOMAIN_STATE,
-					     .domain = DOMID_INVALID};
+	struct hv_get_domain_state domctl = {.cmd = HV_DOMCTL_GET_DOMAIN_STATE,
+					     .domain = HV_DOMID_INVALID};
 
 	if (!hdl || !domid) {
 		errno = EINVAL;

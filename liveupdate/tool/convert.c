@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Images for other receivers: whole ones, and the part that belongs to one
- * domain. What the receiver cannot be told is said to the user instead.
- */
+/* Images for other receivers. What the receiver cannot be told is said to the user instead. */
 #include "liveupdate/tool/model.h"
 
 #include <stdlib.h>
@@ -20,8 +17,8 @@ static const struct stream_dialect *choose_dialect(const struct tool_options *op
 	return dialect;
 }
 
-static void start(struct stream_writer *writer, const struct tool_options *options,
-		  const struct stream_dialect *dialect, struct stream_buffer *buffer)
+void convert_start(struct stream_writer *writer, const struct tool_options *options,
+		   const struct stream_dialect *dialect, struct stream_buffer *buffer)
 {
 	if (stream_writer_init(writer, dialect, options->version, stream_buffer_put, buffer))
 		tool_fail("xenstored %s has no version %u of the format", dialect->name,
@@ -103,7 +100,7 @@ static void rewrite(const struct tool_file *file, struct stream_writer *writer)
 }
 
 /* What was written must be good enough to hand it to somebody. */
-static void finish(const struct tool_options *options, struct stream_buffer *buffer)
+void convert_finish(const struct tool_options *options, struct stream_buffer *buffer)
 {
 	struct stream_problem problem[20];
 	struct stream_report report = {.problem = problem, .room = 20};
@@ -125,7 +122,7 @@ int command_convert(const struct tool_options *options, char **args)
 	struct model model;
 
 	tool_read(&file, args[0]);
-	start(&writer, options, dialect, &buffer);
+	convert_start(&writer, options, dialect, &buffer);
 	if (oxenstored_is_dump(&file)) {
 		oxenstored_load(&model, &file);
 		if (dialect->own)
@@ -144,84 +141,6 @@ int command_convert(const struct tool_options *options, char **args)
 	}
 	report_lost(&writer.lost);
 	model_deinit(&model);
-	finish(options, &buffer);
-	return EXIT_FINE;
-}
-
-static void extract_image(struct stream_writer *writer)
-{
-	struct stream_image image = {.format = STREAM_OWN_FORMAT,
-				     .flags = STREAM_IMAGE_FRAGMENT,
-				     .program = {"xenstore-image", sizeof("xenstore-image") - 1}};
-
-	stream_put_own(writer, STREAM_IMAGE, &image);
-}
-
-static void extract_connection(const struct model *model, unsigned int domid,
-			       struct stream_writer *writer)
-{
-	for (size_t i = 0; i < model->connections.count; i++) {
-		struct stream_connection *connection = model->connections.item[i];
-
-		if (connection->type != STREAM_RING || connection->domid != domid)
-			continue;
-		stream_put_connection(writer, connection);
-		model_write_watches(model, writer, connection->id);
-	}
-}
-
-static void extract_nodes(const struct model *model, unsigned int domid,
-			  struct stream_writer *writer)
-{
-	const struct tree_node *node = &model->tops;
-	char home[40];
-	size_t len = (size_t)snprintf(home, sizeof(home), "/local/domain/%u", domid);
-
-	while ((node = model_next(&model->tops, node))) {
-		if (node->path[0] == '@' || (!path_covers(home, len, node->path, node->path_len) &&
-					     model_owner(node) != domid))
-			continue;
-		model_write_node(writer, node);
-	}
-}
-
-int command_extract(const struct tool_options *options, char **args)
-{
-	struct stream_problem problem[20];
-	struct stream_report report = {.problem = problem, .room = 20};
-	struct stream_buffer buffer = {0};
-	struct stream_writer writer;
-	struct tool_file file;
-	struct model model;
-	char *end;
-	unsigned long domid = strtoul(args[0], &end, 10);
-	uint64_t start_offset;
-
-	if (*end || end == args[0] || domid >= 0x7ff0)
-		tool_fail("%s is not the number of a domain", args[0]);
-	if (options->dialect && strcmp(options->dialect, "own") != 0)
-		tool_fail("only our own xenstored can insert a part of a store");
-	tool_read(&file, args[1]);
-	tool_require(&file, &report);
-	model_load(&model, &file);
-	start(&writer, options, stream_dialect_find("own"), &buffer);
-	extract_image(&writer);
-	start_offset = writer.offset;
-	extract_connection(&model, (unsigned int)domid, &writer);
-	extract_nodes(&model, (unsigned int)domid, &writer);
-	for (size_t i = 0; i < model.domains.count; i++) {
-		const struct stream_domain *domain = model.domains.item[i];
-
-		if (domain->domid == domid)
-			stream_put_domain(&writer, domain);
-	}
-	if (writer.offset == start_offset) {
-		fprintf(stderr, "%s: nothing belongs to domain %lu\n", file.name, domid);
-		return EXIT_WRONG;
-	}
-	stream_put_end(&writer);
-	model_writer_check(&writer);
-	model_deinit(&model);
-	finish(options, &buffer);
+	convert_finish(options, &buffer);
 	return EXIT_FINE;
 }

@@ -8,19 +8,22 @@
 
 struct command {
 	const char *name;
-	int args; /* how many it takes */
+	int least, most; /* arguments */
 	int (*run)(const struct tool_options *options, char **args);
 	const char *synopsis, *help;
 };
 
 static const struct command commands[] = {
-	{"check", 1, command_check, "check FILE", "check an image by all rules"},
-	{"show", 1, command_show, "show [--json] FILE", "print an image, a line for each record"},
-	{"convert", 1, command_convert, "convert [--to NAME] [--version N] [-o OUT] FILE",
+	{"check", 1, 1, command_check, "check FILE", "check an image by all rules"},
+	{"show", 1, 1, command_show, "show [--json] FILE",
+	 "print an image, a line for each record"},
+	{"convert", 1, 1, command_convert, "convert [--to NAME] [--version N] [-o OUT] FILE",
 	 "rewrite an image for another xenstored"},
-	{"extract", 2, command_extract, "extract [--to NAME] [--version N] [-o OUT] DOMID FILE",
-	 "cut out what belongs to one domain"},
-	{"diff", 2, command_diff, "diff FILE FILE", "print how two images differ"},
+	{"extract", 1, 2, command_extract, "extract [--version N] [-o OUT] DOMID [FILE]",
+	 "cut out what belongs to one domain, of an image or of the running daemon's store"},
+	{"insert", 2, 2, command_insert, "insert [--port N] DOMID FILE",
+	 "put what extract has cut out into the running daemon's store"},
+	{"diff", 2, 2, command_diff, "diff FILE FILE", "print how two images differ"},
 };
 
 static void help(FILE *out)
@@ -34,6 +37,7 @@ static void help(FILE *out)
 	fprintf(out, "\n  -j, --json         print JSON\n"
 		     "  -n, --problems N   print at most N problems (20)\n"
 		     "  -o, --output OUT   write there instead of to standard output\n"
+		     "  -p, --port N       introduce the domain, with this event channel\n"
 		     "  -t, --to NAME      for this xenstored:");
 	for (size_t i = 0; (dialect = stream_dialect_at(i)); i++)
 		fprintf(out, " %s", dialect->name);
@@ -61,6 +65,7 @@ static int parse(struct tool_options *options, int argc, char **argv)
 	static const struct option longs[] = {
 		{"json", no_argument, NULL, 'j'},
 		{"output", required_argument, NULL, 'o'},
+		{"port", required_argument, NULL, 'p'},
 		{"to", required_argument, NULL, 't'},
 		{"version", required_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
@@ -70,7 +75,7 @@ static int parse(struct tool_options *options, int argc, char **argv)
 	unsigned long value;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "jo:t:v:hn:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jo:p:t:v:hn:", longs, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			options->json = true;
@@ -90,6 +95,11 @@ static int parse(struct tool_options *options, int argc, char **argv)
 			if (number(optarg, "number", 1000000, &value))
 				return -1;
 			options->problems = value;
+			break;
+		case 'p':
+			if (number(optarg, "port", INT32_MAX, &value) || !value)
+				return -1;
+			options->port = (unsigned int)value;
 			break;
 		case 'h':
 			help(stdout);
@@ -113,7 +123,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		if (strcmp(commands[i].name, argv[optind]) != 0)
 			continue;
-		if (argc - optind - 1 != commands[i].args) {
+		if (argc - optind - 1 < commands[i].least || argc - optind - 1 > commands[i].most) {
 			fprintf(stderr, "Usage: xenstore-image %s\n", commands[i].synopsis);
 			return EXIT_TROUBLE;
 		}

@@ -224,6 +224,9 @@ static void load_record(struct model *model, const struct stream_record *record)
 		load_delta(model, &record->own.delta);
 		break;
 	case STREAM_IMAGE:
+		model->own_domid = record->own.image.own_domid;
+		model->priv_domid = record->own.image.priv_domid;
+		break;
 	case STREAM_PERMS:
 		break;
 	default:

@@ -33,6 +33,7 @@ struct pointers {
 
 struct model {
 	bool has_global;
+	uint16_t own_domid, priv_domid;
 	struct stream_global global;
 	const struct stream_quotas *quotas; /* NULL = none */
 	struct pointers connections;	    /* struct stream_connection */
@@ -87,5 +88,10 @@ void oxenstored_load(struct model *model, const struct tool_file *file);
 
 /** True when the file is such a dump. */
 bool oxenstored_is_dump(const struct tool_file *file);
+
+/* For commands that write an image: begin it, and check and write what was made. */
+void convert_start(struct stream_writer *writer, const struct tool_options *options,
+		   const struct stream_dialect *dialect, struct stream_buffer *buffer);
+void convert_finish(const struct tool_options *options, struct stream_buffer *buffer);
 
 #endif

@@ -144,6 +144,16 @@ void tool_write(const struct tool_options *options, const struct stream_buffer *
 	}
 }
 
+unsigned int tool_domid(const char *text)
+{
+	char *end;
+	unsigned long domid = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || domid >= 0x7ff0)
+		tool_fail("%s is not the number of a domain", text);
+	return (unsigned int)domid;
+}
+
 static void print_problems(FILE *out, const char *name, const struct stream_report *report)
 {
 	for (size_t i = 0; i < report->count && i < report->room; i++)

@@ -21,7 +21,8 @@ struct tool_options {
 	const char *output;  /* NULL = stdout */
 	const char *dialect; /* NULL = not said */
 	unsigned int version;
-	size_t problems; /* how many to print */
+	unsigned int port; /* 0 = not said */
+	size_t problems;   /* how many to print */
 };
 
 /* A file in memory. */
@@ -57,7 +58,14 @@ int command_check(const struct tool_options *options, char **args);
 int command_show(const struct tool_options *options, char **args);
 int command_convert(const struct tool_options *options, char **args);
 int command_extract(const struct tool_options *options, char **args);
+int command_insert(const struct tool_options *options, char **args);
 int command_diff(const struct tool_options *options, char **args);
+
+/** The number of a domain; exits when it is none. */
+unsigned int tool_domid(const char *text);
+
+/** Cut a domain out of the running daemon's store. Returns the exit status. */
+int live_extract(const struct tool_options *options, unsigned int domid);
 
 /** Print a record as one line. Without @offset the place in the image is left out. */
 void show_record(FILE *out, bool json, bool offset, const struct stream_record *record);

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Images made by hand, by the description of the format and not by our own code."""
 
+import os
+import pathlib
 import struct
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("XENSTORE_IMAGE_BINARY", str(ROOT / "build" / "xenstore-image"))
 
 PREAMBLE = b"xenstore" + struct.pack(">II", 2, 0)
 END = struct.pack("<II", 0, 0)

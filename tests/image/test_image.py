@@ -2,16 +2,13 @@
 """xenstore-image as its users see it."""
 
 import json
-import os
-import pathlib
 import subprocess
 
 import pytest
 
 from tests.image import image
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("XENSTORE_IMAGE_BINARY", str(ROOT / "build" / "xenstore-image"))
+PROGRAM = image.PROGRAM
 
 
 def run(*args, status=0, stdin=b""):

@@ -36,6 +36,10 @@ HELP = [
     ),
     ("logfile", "<file>"),
     ("memreport", "[<file>]"),
+    (
+        "migrate",
+        "[-x <domid>|-r <offset>|-b <size>|-d <size> <bytes>|-i <domid> [<port>]|-a]",
+    ),
     ("print", "<string>"),
     ("quota", "[set <name> <val>|<domid>|max [-r]]"),
     ("quota-soft", "[set <name> <val>]"),

@@ -10,7 +10,6 @@ from tests.lib.xswire import Type, strings
 from tests.update.live import control_tool, exec_time
 
 NO_SESSION = "Not in live-update session."
-STALL = pytest.mark.xfail(strict=True, reason="a connection goes on while its -s is pending")
 
 
 def lu(client, *words):
@@ -129,7 +128,6 @@ def test_update_flag_is_not_doubled(daemon):
         assert file.read().split("\0").count("-U") == 1
 
 
-@STALL
 def test_replies_keep_their_order_around_the_start(daemon, client):
     """What was sent behind -s is answered behind it."""
     client.write("/a", b"1")
@@ -141,7 +139,6 @@ def test_replies_keep_their_order_around_the_start(daemon, client):
         [b"OK\0", b"1", b"ENOENT\0", b"/local/domain/0\0"]
 
 
-@STALL
 def test_a_second_start_behind_the_first(daemon, client):
     assert lu(client, "-f", binary()) == "OK"
     start = (Type.CONTROL, strings("live-update", "-s"))

@@ -497,11 +497,12 @@ def test_nothing_leaks_in_twenty_updates(daemon, client, other):
     tx = other.transaction_start()
     other.write("/x", b"", tx)
     client.write("/y", b"v" * 1000)
-    daemon.updated()
+    asker = daemon.connect()  # no other connection comes or goes
+    daemon.updated(client=asker)
     before = descriptors(daemon.pid)
     children = os.listdir(f"/proc/{daemon.pid}/task")
     environment = open(f"/proc/{daemon.pid}/environ", "rb").read().count(b"\0")
-    daemon.updated(times=20)
+    daemon.updated(times=20, client=asker)
     after = descriptors(daemon.pid)
     kinds = [sorted(v.split(":")[0] for v in d.values()) for d in (before, after)]
     assert kinds[0] == kinds[1]

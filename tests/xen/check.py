@@ -16,78 +16,26 @@ import sys
 import time
 
 import images
-from machine import Machine
+from tally import Tally, end, run_machine
 
 SILENCE = 150  # no check takes that long without a word
 LIMIT = 900
 TAKE_OVER = "take-over"  # a second machine, and in the titles of its checks
 
 
-class Tally:
-    """Counts, and what is to be said at the end."""
-
-    def __init__(self, quiet=False):
-        self.outcomes = {"passed": 0, "failed": 0, "skipped": 0}
-        self.titles = {}
-        self.skips = []
-        self.logs = []
-        self.running = None
-        self.quiet = quiet
-
-    def say(self, text):
-        if not self.quiet:
-            print(text, flush=True)
-
-    def count(self, title, outcome, text="", seconds=None):
-        self.outcomes[outcome] += 1
-        self.titles[title] = (outcome, text)
-        if outcome == "skipped":
-            self.skips.append(f"SKIPPED {title}: {text}")
-            return
-        took = f" ({seconds:.1f} s)" if seconds is not None else ""
-        self.say(f"{outcome:7} {title}{took}")
-        if outcome == "failed":
-            self.say("        " + text.strip().replace("\n", "\n        "))
-
-    def take(self, message):
-        kind = message.pop("kind")
-        if kind == "start":
-            self.running = message["title"]
-        elif kind == "result":
-            self.running = None
-            self.count(**message)
-        elif kind == "log":
-            self.logs.append((message["title"], message["text"]))
-        elif kind == "xen":
-            self.say(f"booted: Xen {message['version']}")
-        else:
-            self.say(f"unexpected on the serial line: {message}")
-
-
 def boot(ingredients, limit, silence, settings, daemon, control, quiet=False,
          tally=None, beside=None):
     """One run; returns its tally. beside: a daemon to which the one that runs can be updated."""
     tally = tally or Tally(quiet)
-    hypervisor = ingredients.hypervisor()
-    kernel = ingredients.kernel()
-    dom0 = images.dom0(ingredients, daemon, control, settings, beside)
+    ours = images.program(daemon, "sbin", control) + images.program(beside, "ours", control)
+    dom0 = images.dom0("dom0.cpio", ingredients, settings, ours)
     directory = images.OUT / "self-test" if quiet else images.OUT / settings["boot"]
-    directory.mkdir(exist_ok=True)
-    machine = Machine(directory, hypervisor, kernel, dom0)
-    wrong = machine.run(tally.take, silence, limit)
-    with open(directory / "logs", "w", encoding="latin-1", errors="replace") as stream:
-        for title, text in tally.logs:
-            stream.write(f"--- {title}\n{text}\n")
-    if wrong:
-        where = f" (during: {tally.running})" if tally.running else ""
-        tally.count("the machine", "failed",
-                    f"{wrong}{where}\nconsole:\n{machine.console_tail()}")
-    elif tally.outcomes["failed"] and not quiet:
+    run_machine(tally, directory, ingredients.hypervisor(), ingredients.kernel(), dom0, silence,
+                limit)
+    if tally.outcomes["failed"] and not quiet:
         for title, text in tally.logs:
             if title == "system log":
                 print("the daemon's messages:\n    " + text[-6000:].replace("\n", "\n    "))
-    if not quiet:
-        print(f"logs: {directory / 'logs'}, console: {machine.console}")
     return tally
 
 
@@ -163,12 +111,7 @@ def main():
         print(f"check-xen: {what}")
         print("0 passed, 1 failed, 0 skipped")
         return 1
-    for line in tally.skips:
-        print(line)
-    counts = tally.outcomes
-    print(f"{time.monotonic() - start:.0f} s")
-    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    return 1 if counts["failed"] or not counts["passed"] else 0
+    return end(tally, time.monotonic() - start)
 
 
 if __name__ == "__main__":

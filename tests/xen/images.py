@@ -189,19 +189,18 @@ class FileSystem:
             self.libraries_of(source)
 
 
-def python_modules(entry):
+def python_modules(entry, directories):
     """The files of all modules of this machine's Python that the given program imports."""
     script = ("import json, sys; sys.path[:0] = sys.argv[2:]; before = set(sys.modules); "
               "__import__(sys.argv[1]); "
               "print(json.dumps([m.__spec__.origin for m in list(sys.modules.values()) "
               "if getattr(m, '__spec__', None) and m.__spec__.has_location]))")
     done = subprocess.run(["/usr/bin/python3", "-I", "-S", "-B", "-c", script, entry,
-                           str(HERE / "dom0"), str(TOP / "tests" / "lib")], check=True,
-                          capture_output=True, text=True)
+                           *map(str, directories)], check=True, capture_output=True, text=True)
     return [path for path in json.loads(done.stdout) if path.startswith("/usr/lib/python3")]
 
 
-def add_python(system):
+def add_python(system, directories):
     """The interpreter and its modules, compiled ones where there are any: that saves seconds."""
     program = os.path.realpath("/usr/bin/python3")
     system.program("usr/bin/python3", program)
@@ -210,7 +209,7 @@ def add_python(system):
     landmarks = [f"{library}/os.py"] + [f"{library}/encodings/{name}.py" for name in
                                         ("__init__", "aliases", "utf_8", "latin_1", "ascii")]
     system.archive.directory(f"{library}/lib-dynload")
-    for path in landmarks + python_modules("run"):
+    for path in landmarks + python_modules("run", directories):
         directory, name = os.path.split(path)
         compiled = glob.glob(f"{directory}/__pycache__/{name.removesuffix('.py')}.cpython-3??.pyc")
         if name.endswith(".so"):
@@ -236,12 +235,23 @@ def linux_guest(ingredients):
     return target
 
 
-def dom0(ingredients, daemon, control, settings, beside=None):
-    """dom0's file system. daemon is None for the xenstored of the Xen tools.
+def program(daemon, where, control):
+    """A daemon of ours with what belongs to it, as pairs for dom0(); none if there is none."""
+    if not daemon:
+        return []
+    plugin = daemon.parent / "domstate-xenctrl.so"
+    files = [(f"{where}/xenstored", daemon), ("bin/xenstore-control", control)]
+    return files + ([(f"{where}/domstate-xenctrl.so", plugin)] if plugin.exists() else [])
 
-    beside is a daemon of ours that is there as well, and not the one that is started.
+
+def dom0(name, ingredients, settings, ours, checks=(HERE / "dom0",), programs=PROGRAMS, files=()):
+    """dom0's file system.
+
+    ours: programs of our own, each with its path in there, which come before those of the Xen
+    tools; checks: directories with the checks, the first that has a file wins; files: further
+    ones, each with its path.
     """
-    target = OUT / "dom0.cpio"
+    target = OUT / name
     with Archive(target) as archive:
         system = FileSystem(archive, ingredients)
         for path in ("run/xenstored", "run/xen", "var/lib/xen", "var/lib/xenstored",
@@ -249,34 +259,31 @@ def dom0(ingredients, daemon, control, settings, beside=None):
             archive.directory(path)
         archive.data("etc/xen/xl.conf", b'autoballoon="off"\n')
         archive.file("init", HERE / "dom0" / "init", 0o755)
-        for source in sorted((HERE / "dom0").glob("*.py")):
-            archive.file(f"checks/{source.name}", source)
+        for directory in checks:
+            for source in sorted(directory.glob("*.py")):
+                archive.file(f"checks/{source.name}", source)
         archive.file("checks/xswire.py", TOP / "tests" / "lib" / "xswire.py")
         archive.data("checks/settings.json", json.dumps(settings).encode())
-        for ours, where in (daemon, "sbin"), (beside, "ours"):
-            if not ours:
-                continue
-            system.program(f"{where}/xenstored", ours)
-            plugin = ours.parent / "domstate-xenctrl.so"
-            if plugin.exists():
-                system.program(f"{where}/domstate-xenctrl.so", plugin)
-            system.program("bin/xenstore-control", control)
-        for name in PROGRAMS:
-            source = ingredients.program(name)
-            if source and f"sbin/{name}" not in archive:
-                system.program(f"sbin/{name}", source)
+        for path, source in ours:
+            system.program(path, source)
+        for path, source in files:
+            archive.file(path, source)
+        for tool in programs:
+            source = ingredients.program(tool)
+            if source and f"sbin/{tool}" not in archive:
+                system.program(f"sbin/{tool}", source)
         # The toolstack calls this one by the path at which it was installed.
         helper = ingredients.program("libxl-save-helper")
         if helper:
             system.program(ingredients.place_of(helper), helper)
-        for name in CLIENTS:
-            archive.link(f"bin/xenstore-{name}", "/sbin/xenstore")
-        for name in ("xl", "xen-init-dom0", "xenconsoled", "xenstore"):
-            if f"sbin/{name}" not in archive:
-                raise Missing(f"the Xen tools have no {name}")
-        for name in EXTRA_LIBRARIES:
-            system.library(name)
-        add_python(system)
+        for client in CLIENTS:
+            archive.link(f"bin/xenstore-{client}", "/sbin/xenstore")
+        for tool in ("xl", "xen-init-dom0", "xenconsoled", "xenstore"):
+            if f"sbin/{tool}" not in archive:
+                raise Missing(f"the Xen tools have no {tool}")
+        for library in EXTRA_LIBRARIES:
+            system.library(library)
+        add_python(system, [*checks, TOP / "tests" / "lib"])
         archive.file("guest/tiny.elf", tiny_guest())
         if settings["linux"]:
             archive.file("guest/vmlinux", ingredients.kernel())

@@ -18,6 +18,14 @@ static bool digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+bool path_name_is_legal(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!legal(name[i]) || name[i] == '/')
+			return false;
+	return len > 0;
+}
+
 size_t path_limited_len(const char *path, size_t len)
 {
 	static const char home[] = "/local/domain/";

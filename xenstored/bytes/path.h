@@ -38,6 +38,9 @@ struct path {
 int path_make(struct path *path, const char *arg, size_t len, unsigned int domid, bool special,
 	      size_t max);
 
+/** True when @name can be the last component of a path. */
+bool path_name_is_legal(const char *name, size_t len);
+
 /** Length of the parent's path of @path (of @len bytes); "/" and "@name" give 1 ("/") or the "@"
  * parent. */
 size_t path_parent_len(const char *path, size_t len);

@@ -45,10 +45,16 @@ static void drop_output(struct core *core, struct client *client)
 		client_unqueue(core, TAILQ_FIRST(&client->output));
 }
 
-void client_free(struct core *core, struct client *client)
+/* Nobody is to be answered any more for what was asked before. */
+static void tell_gone(struct core *core, const struct client *client)
 {
 	if (core->control && core->control->client_gone)
 		core->control->client_gone(core->control_data, client);
+}
+
+void client_free(struct core *core, struct client *client)
+{
+	tell_gone(core, client);
 	client_drop_watches(core, client);
 	client_drop_transactions(core, client);
 	drop_output(core, client);
@@ -67,6 +73,7 @@ void client_free(struct core *core, struct client *client)
 
 void client_reset(struct core *core, struct client *client)
 {
+	tell_gone(core, client);
 	client_drop_watches(core, client);
 	client_drop_transactions(core, client);
 	drop_output(core, client);
@@ -156,6 +163,19 @@ static uint64_t payload_hash(const struct core *core, const struct message *mess
 {
 	return hash_bytes(&core->state.secret, message->client->id, message->payload,
 			  message->header.len);
+}
+
+void client_set_id(struct core *core, struct client *client, uint64_t id)
+{
+	struct message *message;
+
+	client->id = id;
+	TAILQ_FOREACH(message, &client->output, link) {
+		if (!message->indexed)
+			continue;
+		hash_remove(&core->pending_events, &message->pending);
+		hash_insert(&core->pending_events, &message->pending, payload_hash(core, message));
+	}
 }
 
 static bool is_duplicate(const struct core *core, const struct message *message, uint64_t hash)
@@ -290,6 +310,20 @@ void client_unqueue(struct core *core, struct message *message)
 	if (client->wait == WAIT_QUOTA)
 		client_wake(core, client);
 	discard(core, message);
+}
+
+void client_await_answer(struct client *client)
+{
+	client->wait = WAIT_ANSWER;
+}
+
+void client_queue_answer(struct core *core, struct client *client, struct message *message)
+{
+	if (client->wait == WAIT_ANSWER)
+		client->wait = WAIT_NOT;
+	if (message)
+		client_queue(core, client, message);
+	client_wake(core, client);
 }
 
 /* Copy from the front of the queue into the shared buffer. */

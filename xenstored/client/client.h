@@ -32,6 +32,7 @@ enum client_wait {
 	WAIT_CREDIT,  /* write rate limit */
 	WAIT_QUOTA,   /* too much outstanding, or too much memory */
 	WAIT_MEMORY,  /* not even an error could be allocated; tried again soon */
+	WAIT_ANSWER,  /* its last request will be answered later, and replies keep their order */
 };
 
 struct client {
@@ -87,6 +88,15 @@ static inline bool client_is_limited(const struct client *client)
 struct client *client_new(struct core *core, struct transport *transport, struct domain *domain,
 			  bool is_socket);
 
+/**
+ * The last request has not been answered yet: nothing that comes behind it is begun until
+ * client_queue_answer().
+ */
+void client_await_answer(struct client *client);
+
+/** Queue the answer that a client waits for, or NULL: there is none. It goes on then. */
+void client_queue_answer(struct core *core, struct client *client, struct message *message);
+
 /** Close the connection and forget all that the client holds. */
 void client_free(struct core *core, struct client *client);
 
@@ -111,6 +121,9 @@ static inline bool client_is_of(const struct client *client, const struct domain
 
 /** The open transaction with @id, or NULL. */
 struct transaction *client_transaction(const struct client *client, uint32_t id);
+
+/** Give a client that has no watches yet the id that it had in an earlier process. */
+void client_set_id(struct core *core, struct client *client, uint64_t id);
 
 /** Queue a message; it is the client's then. Events that are duplicates or too much are dropped. */
 void client_queue(struct core *core, struct client *client, struct message *message);

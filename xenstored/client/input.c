@@ -154,6 +154,8 @@ static bool may_go_on(struct core *core, struct client *client)
 		if (core->now < client->wait_until)
 			return false;
 		break;
+	case WAIT_ANSWER:
+		return false;
 	case WAIT_CREDIT:
 	case WAIT_QUOTA:
 	case WAIT_NOT:

@@ -77,6 +77,16 @@ static int control_live_update(struct request *request, const struct arg *args, 
 	return ops->live_update(request->core->control_data, request, args, count, out);
 }
 
+static int control_migrate(struct request *request, const struct arg *args, size_t count,
+			   struct control_text *out)
+{
+	const struct control_ops *ops = request->core->control;
+
+	if (!ops->migrate)
+		return EINVAL;
+	return ops->migrate(request->core->control_data, request, args, count, out);
+}
+
 static int control_help(struct request *request, const struct arg *args, size_t count,
 			struct control_text *out);
 
@@ -89,6 +99,8 @@ static const struct control_command commands[] = {
 	 control_live_update},
 	{"logfile", "<file>", control_logfile},
 	{"memreport", "[<file>]", control_memreport},
+	{"migrate", "[-x <domid>|-r <offset>|-b <size>|-d <size> <bytes>|-i <domid> [<port>]|-a]",
+	 control_migrate},
 	{"print", "<string>", control_print_text},
 	{"quota", "[set <name> <val>|<domid>|max [-r]]", control_quota},
 	{"quota-soft", "[set <name> <val>]", control_quota_soft},

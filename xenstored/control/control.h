@@ -31,7 +31,10 @@ struct control_ops {
 	/* live-update and what follows it; returns as a request handler */
 	int (*live_update)(void *data, struct request *request, const struct arg *args,
 			   size_t count, struct control_text *out);
-	/* A client is about to go. */
+	/* migrate and what follows it; in the same way */
+	int (*migrate)(void *data, struct request *request, const struct arg *args, size_t count,
+		       struct control_text *out);
+	/* A client is about to go, or starts anew. */
 	void (*client_gone)(void *data, const struct client *client);
 };
 

@@ -32,6 +32,14 @@ enum introduction {
  */
 int core_introduce(struct core *core, unsigned int domid, unsigned int port, enum introduction how);
 
+/**
+ * At the start: connect @first by its event channel @port, then all other domains that the back-end
+ * knows and that can be reached; the rest waits for a toolstack. Our own domain needs no
+ * connection unless it is @first.
+ * Returns 0 or an errno value: of @first, or ENOMEM.
+ */
+int core_introduce_existing(struct core *core, unsigned int first, unsigned int port);
+
 /** Forget a domain: close its client, remove its nodes, tell @releaseDomain. Done in slices. */
 void core_forget_domain(struct core *core, struct domain *domain);
 

@@ -12,7 +12,6 @@
 #include "control/control.h"
 #include "daemon/log.h"
 #include "daemon/paths.h"
-#include "daemon/update.h"
 #include "verbs/transaction.h"
 
 static struct administration *of(struct logger *logger)
@@ -164,18 +163,29 @@ static int live_update(void *data, struct request *request, const struct arg *ar
 {
 	struct administration *administration = data;
 
-	return update_control(administration->update, request, args, count, out);
+	return administration->update->control(administration->update_data, request, args, count,
+					       out);
+}
+
+static int migrate(void *data, struct request *request, const struct arg *args, size_t count,
+		   struct control_text *out)
+{
+	struct administration *administration = data;
+
+	return migration_control(&administration->migration, request, args, count, out);
 }
 
 static void client_gone(void *data, const struct client *client)
 {
 	struct administration *administration = data;
 
-	update_client_gone(administration->update, client);
+	migration_client_gone(&administration->migration, client);
+	administration->update->client_gone(administration->update_data, client);
 }
 
 static const struct control_ops control = {
 	.live_update = live_update,
+	.migrate = migrate,
 	.client_gone = client_gone,
 	.log_switch = log_switch,
 	.log_settings = log_settings,
@@ -185,9 +195,10 @@ static const struct control_ops control = {
 };
 
 void administration_attach(struct administration *administration, struct core *core,
-			   struct update *update)
+			   const struct administration_update *update, void *update_data)
 {
 	administration->update = update;
+	administration->update_data = update_data;
 	administration->core = core;
 	core->control = &control;
 	core->control_data = administration;

@@ -3,7 +3,6 @@
 #include "daemon/host.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,30 +19,52 @@ static void domains_changed(struct evtchn_listener *listener)
 	core_domains_changed(host->core);
 }
 
-static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd,
-		       uint32_t virq_port)
+static void open_rings(struct host *host, unsigned int own_domid, int evtchn_fd, uint32_t virq_port,
+		       bool reclaim)
 {
-	int result = evtchn_open(&host->evtchn, evtchn_fd);
+	int result = evtchn_device_open(&host->device, evtchn_fd);
 
 	if (result)
 		fatal_errno(-result, "event channel device");
-	result = xen_rings_open(&host->rings, &host->evtchn, own_domid);
+	result = grant_device_open(&host->grants, own_domid);
 	if (result)
 		fatal_errno(-result, "grant device");
+	xen_rings_init(&host->rings, &host->device.evtchn, &host->grants.pages);
 	host->virq.fired = domains_changed;
 	/* Kept bound, it has missed nothing; nor would another binding be possible. */
-	if (virq_port && !evtchn_adopt_port(&host->evtchn, virq_port, &host->virq))
+	if (virq_port && !evtchn_adopt_port(&host->device.evtchn, virq_port, &host->virq))
 		host->virq_port = virq_port;
+	host->has_rings = true;
+	if (reclaim)
+		return;
 	host_bind_virq(host);
 	if (!host->virq_port)
 		fatal("VIRQ_DOM_EXC could not be bound");
-	host->has_rings = true;
+}
+
+void host_reclaim(struct host *host)
+{
+	int result;
+
+	if (!host->has_rings)
+		return;
+	result = evtchn_device_give_all_back(&host->device);
+	if (result)
+		fatal_errno(-result, "event channel device");
+	/* The virq can be bound once only, and nobody knows to which port the other has. */
+	result = evtchn_bind_virq(&host->device.evtchn, VIRQ_DOM_EXC, &host->virq);
+	for (uint32_t port = 1; result < 0 && port < EVTCHN_PORTS_MAX; port++)
+		if (evtchn_device_close_stray(&host->device, port))
+			result = evtchn_bind_virq(&host->device.evtchn, VIRQ_DOM_EXC, &host->virq);
+	if (result < 0)
+		fatal_errno(-result, "binding VIRQ_DOM_EXC");
+	host->virq_port = (uint32_t)result;
 }
 
 void host_release_virq(struct host *host)
 {
 	if (host->virq_port)
-		evtchn_unbind(&host->evtchn, host->virq_port);
+		evtchn_unbind(&host->device.evtchn, host->virq_port);
 	host->virq_port = 0;
 }
 
@@ -51,17 +72,17 @@ void host_bind_virq(struct host *host)
 {
 	int result;
 
-	if (host->virq_port || !host->evtchn.handle)
+	if (host->virq_port || !host->device.handle)
 		return;
-	result = evtchn_bind_virq(&host->evtchn, VIRQ_DOM_EXC, &host->virq);
+	result = evtchn_bind_virq(&host->device.evtchn, VIRQ_DOM_EXC, &host->virq);
 	if (result < 0)
 		log_message(LOG_CRIT, "binding VIRQ_DOM_EXC: %s", strerror(-result));
 	else
 		host->virq_port = (uint32_t)result;
 }
 
-void host_open(struct host *host, const struct options *options, int evtchn_fd,
-	       uint32_t virq_port, struct core_config *config)
+void host_open(struct host *host, const struct options *options, int evtchn_fd, uint32_t virq_port,
+	       bool reclaim, struct core_config *config)
 {
 	const char *name = options_domstate_name(options->domstate);
 	char why[512] = "";
@@ -86,7 +107,7 @@ void host_open(struct host *host, const struct options *options, int evtchn_fd,
 	if (!host->domstate->ops->exact)
 		log_message(LOG_NOTICE,
 			    "domain state: a domid that is reused at once may go unnoticed");
-	open_rings(host, config->own_domid, evtchn_fd, virq_port);
+	open_rings(host, config->own_domid, evtchn_fd, virq_port, reclaim);
 }
 
 void host_fill_world(struct host *host, struct world *world)
@@ -95,43 +116,16 @@ void host_fill_world(struct host *host, struct world *world)
 	world->rings = host->has_rings ? &host->rings.rings : NULL;
 }
 
-/* The domains that exist, as a bitmap in order of their ids. */
 static void introduce_all(struct host *host)
 {
-	struct core *core = host->core;
-	unsigned int own = core->config.own_domid;
-	unsigned char *exists = calloc(DOMID_FIRST_RESERVED, 1);
-	struct domain_state state;
-	unsigned int introduced = 0;
-	int port = xen_rings_own_port();
-	int error;
+	unsigned int own = host->core->config.own_domid;
+	int port = grant_device_own_port(), error;
 
-	if (!exists)
-		fatal("out of memory");
-	while (!domstate_changed(host->domstate, &state))
-		if (state.domid < DOMID_FIRST_RESERVED)
-			exists[state.domid] = (state.state & DOMSTATE_EXIST) &&
-					      !(state.state & DOMSTATE_DEAD);
 	if (port < 0)
 		fatal_errno(-port, "port of the own domain's ring");
-	error = core_introduce(core, own, (unsigned int)port, INTRODUCE_START);
+	error = core_introduce_existing(host->core, own, (unsigned int)port);
 	if (error)
 		fatal_errno(error, "could not initialize dom%u", own);
-	for (unsigned int domid = 0; domid < DOMID_FIRST_RESERVED; domid++) {
-		if (!exists[domid] || domid == own)
-			continue;
-		/* Without a port in its ring page a domain waits for the toolstack's INTRODUCE. */
-		error = core_introduce(core, domid, 0, INTRODUCE_START);
-		if (!error)
-			introduced++;
-		else
-			log_message(LOG_INFO, "domain %u is not introduced yet: %s", domid,
-				    strerror(error < 0 ? EAGAIN : error));
-	}
-	if (introduced)
-		log_message(LOG_NOTICE, "introduced %u domains that were there at the start",
-			    introduced);
-	free(exists);
 }
 
 void host_start(struct host *host, struct core *core, struct loop *loop, bool introduce)
@@ -142,7 +136,7 @@ void host_start(struct host *host, struct core *core, struct loop *loop, bool in
 	if (!host->has_rings)
 		return;
 	host->rings.core = core;
-	error = evtchn_start(&host->evtchn, loop);
+	error = evtchn_device_start(&host->device, loop);
 	if (error)
 		fatal_errno(-error, "event channel device");
 	if (introduce)

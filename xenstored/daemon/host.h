@@ -9,13 +9,15 @@
 #include "core/core.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
-#include "xen/evtchn.h"
+#include "xen/evtchn-device.h"
+#include "xen/grant-device.h"
 #include "xen/xen-rings.h"
 
 struct host {
 	struct domstate *domstate;
 	bool has_rings;
-	struct evtchn evtchn;
+	struct evtchn_device device;
+	struct grant_device grants;
 	struct xen_rings rings;
 	struct evtchn_listener virq;
 	uint32_t virq_port;
@@ -27,9 +29,16 @@ struct host {
  * the options leave them open. A failure is fatal for the process.
  * @evtchn_fd: the event channel device of an earlier process image, -1 = none
  * @virq_port: its port for VIRQ_DOM_EXC, 0 = to be bound
+ * @reclaim: another program has used that device meanwhile: host_reclaim() will bind the virq
  */
 void host_open(struct host *host, const struct options *options, int evtchn_fd,
-	       uint32_t virq_port, struct core_config *config);
+	       uint32_t virq_port, bool reclaim, struct core_config *config);
+
+/**
+ * When the restored rings have their ports: close what the other program has left open, bind
+ * VIRQ_DOM_EXC, and let all ports fire again. A failure is fatal for the process.
+ */
+void host_reclaim(struct host *host);
 
 /** Before another program takes over: it binds the virq itself. And if it does not come to that. */
 void host_release_virq(struct host *host);

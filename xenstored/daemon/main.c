@@ -18,6 +18,7 @@
 #include "control/control.h"
 #include "core/core.h"
 #include "daemon/administration.h"
+#include "daemon/checker.h"
 #include "daemon/daemonize.h"
 #include "daemon/host.h"
 #include "daemon/listener.h"
@@ -27,6 +28,7 @@
 #include "daemon/options.h"
 #include "daemon/paths.h"
 #include "daemon/pidfile.h"
+#include "daemon/settings.h"
 #include "daemon/signals.h"
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
@@ -51,16 +53,6 @@ struct daemon {
 	struct update_image image; /* to be restored, with -U */
 };
 
-static bool known_quota(void *context, const char *name, bool soft)
-{
-	char full[64];
-	bool is_soft;
-
-	(void)context;
-	snprintf(full, sizeof(full), "%s%s", soft ? "soft-" : "", name);
-	return quota_by_name(full, strlen(full), &is_soft) != QUOTA_COUNT && is_soft == soft;
-}
-
 static uint64_t monotonic_ms(struct world *world)
 {
 	struct timespec now;
@@ -77,40 +69,6 @@ static uint64_t first_generation(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static void parse(struct daemon *daemon, int argc, char **argv)
-{
-	options_init(&daemon->options);
-	daemon->options.known_quota = known_quota;
-	daemon->options.known_trace_switch = trace_switch_known;
-	switch (options_parse(&daemon->options, argc, argv, stderr)) {
-	case OPTIONS_RUN:
-		break;
-	case OPTIONS_HELP:
-		exit(0);
-	case OPTIONS_VERSION:
-		options_version(stdout);
-		exit(0);
-	case OPTIONS_FATAL:
-		fatal("%s", daemon->options.error);
-	default:
-		fatal("out of memory");
-	}
-}
-
-static void open_trace(struct daemon *daemon)
-{
-	struct trace *trace = &daemon->administration.trace;
-	const struct options *options = &daemon->options;
-
-	if (trace_init(trace, XENSTORED_LIBDIR))
-		fatal("out of memory");
-	for (size_t i = 0; i < options->n_trace_switches; i++)
-		trace_switch(trace, options->trace_switches[i]);
-	if (options->trace_file && trace_open(trace, options->trace_file))
-		log_message(LOG_WARNING, "Could not open trace file %s: %s", options->trace_file,
-			    strerror(errno));
 }
 
 static void lock_pid_file(struct daemon *daemon)
@@ -156,22 +114,12 @@ static void make_core(struct daemon *daemon, char **argv)
 	struct core_config config;
 
 	core_config_defaults(&config);
-	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port, &config);
-	config.keep_orphans = options->keep_orphans;
-	config.event_timeout_ms = options->watch_event_timeout * 1000;
+	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port,
+		  daemon->inheritance.foreign, &config);
+	settings_fill(options, &config);
 	config.generation = first_generation();
 	if (getrandom(&config.secret, sizeof(config.secret), 0) != sizeof(config.secret))
 		fatal_errno(errno, "random numbers");
-	for (size_t i = 0; i < options->n_quotas; i++) {
-		const struct options_quota *set = &options->quotas[i];
-		bool soft;
-		enum quota quota = quota_by_name(set->name, strlen(set->name), &soft);
-
-		if (set->soft)
-			config.quota.soft[quota] = set->value;
-		else
-			config.quota.hard[quota] = set->value;
-	}
 	daemon->world.log = &daemon->administration.logger;
 	daemon->world.now = monotonic_ms;
 	host_fill_world(&daemon->host, &daemon->world);
@@ -181,7 +129,8 @@ static void make_core(struct daemon *daemon, char **argv)
 	update_init(&daemon->update, daemon->core, &daemon->host, &daemon->listener,
 		    &daemon->sockets, &daemon->signals, &daemon->administration.trace, argv,
 		    options->rundir);
-	administration_attach(&daemon->administration, daemon->core, &daemon->update);
+	administration_attach(&daemon->administration, daemon->core, &update_administration,
+			      &daemon->update);
 }
 
 static int between_turns(void *data)
@@ -232,6 +181,8 @@ static void start_loop(struct daemon *daemon)
 	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
 	if (daemon->options.live_update) {
 		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
+		if (daemon->inheritance.foreign)
+			host_reclaim(&daemon->host);
 		core_recheck_domains(daemon->core);
 	}
 }
@@ -249,8 +200,8 @@ int main(int argc, char **argv)
 	daemonize_standard_fds();
 	inheritance_read(&daemon.inheritance);
 	if (daemon.inheritance.check)
-		return update_try_image(&daemon.inheritance);
-	parse(&daemon, argc, argv);
+		return checker_run(&daemon.inheritance);
+	settings_read(&daemon.options, argc, argv);
 	log_open("xenstored", daemon.options.foreground);
 	if (daemon.options.notes[0])
 		log_message(LOG_NOTICE, "%s", daemon.options.notes);
@@ -266,7 +217,7 @@ int main(int argc, char **argv)
 	paths_make_directory(paths_rundir(daemon.options.rundir));
 	paths_make_directory(XENSTORED_LIBDIR);
 	administration_init(&daemon.administration);
-	open_trace(&daemon);
+	settings_open_trace(&daemon.options, &daemon.administration.trace);
 	lock_pid_file(&daemon);
 	if (daemon.options.live_update)
 		open_image(&daemon);

@@ -13,7 +13,7 @@
 
 #include <limits.h>
 
-#include "control/control.h"
+#include "daemon/administration.h"
 #include "daemon/guard.h"
 #include "daemon/host.h"
 #include "daemon/listener.h"
@@ -21,6 +21,22 @@
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
 #include "liveupdate/image.h"
+#include "liveupdate/update-session.h"
+
+/* An update to a program of our own kind, on its way. */
+struct update_own {
+	enum { OWN_NONE, OWN_WRITING, OWN_CHECKING } step;
+	int image_fd;
+	struct update_sink *sink;
+	struct stream_writer writer;
+	struct image_base base;
+	uint64_t told; /* bytes of the image that the checker knows of */
+	struct helper checker, guard;
+	bool checked;	/* the store is right */
+	bool guarded;	/* the guard stands by */
+	uint64_t ready; /* when both were, in ms */
+	char why[HELPER_TEXT_MAX + 64];
+};
 
 struct update {
 	struct core *core;
@@ -28,23 +44,16 @@ struct update {
 	struct listener *listener;
 	struct sockets *sockets;
 	struct signals *signals;
-	char **argv;         /* of this process */
-	const char *rundir;  /* of the option, or NULL */
+	char **argv;	    /* of this process */
+	const char *rundir; /* of the option, or NULL */
 	struct trace *trace;
 	struct image_process process;
 
-	/* The session. */
-	struct client *owner; /* who opened it; NULL: there is none */
-	char file[PATH_MAX];
-	char *cmdline;
-	bool started; /* -s was sent: the answer is owed */
-	bool force;
-	unsigned int timeout, version;
-	uint64_t since; /* ms */
-	pid_t checker;  /* the new program, trying an image; 0 = not yet started */
-	bool checked;   /* it could restore the image */
-	struct image_requester requester;
-	bool guard_left; /* a guard that has ended or will, whose status is to be taken */
+	struct update_session session;
+	char file[PATH_MAX]; /* of the session: the new program */
+	struct update_own own;
+	bool helpers_left;		 /* that have ended or will, whose status is to be taken */
+	struct inheritance *inheritance; /* what the image to be restored came with, or NULL */
 };
 
 /** Connect @update with the parts of the daemon, which it needs from now on. */
@@ -52,21 +61,14 @@ void update_init(struct update *update, struct core *core, struct host *host,
 		 struct listener *listener, struct sockets *sockets, struct signals *signals,
 		 struct trace *trace, char **argv, const char *rundir);
 
-/** The CONTROL sub-command; as a request handler's. */
-int update_control(struct update *update, struct request *request, const struct arg *args,
-		   size_t count, struct control_text *out);
-
-/** A client is gone: its session ends. */
-void update_client_gone(struct update *update, const struct client *client);
+/* CONTROL live-update, and the end of sessions with their clients, of a struct update. */
+extern const struct administration_update update_administration;
 
 /**
  * Between two turns: do what is due. Does not return when the program is replaced; else the most ms
  * until it is to be called again, -1 = not before the next request.
  */
 int update_run(struct update *update);
-
-/** As a checker: try the inherited image. Returns the exit status. */
-int update_try_image(const struct inheritance *inheritance);
 
 /* An image to start from. */
 struct update_image {
@@ -78,11 +80,11 @@ struct update_image {
 };
 
 /** Find the image: an inherited descriptor, or the file. Returns 0 or a negative errno. */
-int update_open_image(struct update_image *image, const struct inheritance *inheritance,
+int update_open_image(struct update_image *image, struct inheritance *inheritance,
 		      const char *rundir);
 
 /** Restore the core from the image. On failure the process ends (a guard takes over). */
 void update_restore(struct update *update, struct update_image *image,
-		    const struct inheritance *inheritance);
+		    struct inheritance *inheritance);
 
 #endif

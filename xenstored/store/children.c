@@ -454,21 +454,12 @@ static int build_index(struct tree *tree, struct node *parent)
 	return 0;
 }
 
-/* The place of a child to come: behind all others. */
-static uint64_t next_sequence(const struct node *parent)
-{
-	const struct page *page = parent->by_sequence;
-
-	if (!page || !page->count)
-		return 1;
-	while (page->level)
-		page = page->slot[page->count - 1];
-	return ((const struct node *)page->slot[page->count - 1])->sequence + 1;
-}
-
 int children_prepare_insert(struct tree *tree, struct node *parent, const struct node *child)
 {
-	struct key key = {next_sequence(parent), child->data, child->name_len};
+	struct key key = key_of(child);
+
+	if (!key.sequence)
+		key.sequence = tree->store->sequence + STORE_SEQUENCE_STEP;
 
 	if (open_way(tree, &parent->by_sequence, false, BY_SEQUENCE, &key))
 		return ENOMEM;
@@ -481,8 +472,8 @@ int children_prepare_insert(struct tree *tree, struct node *parent, const struct
 
 void children_insert(struct tree *tree, struct node *parent, struct node *child)
 {
-	(void)tree;
-	child->sequence = next_sequence(parent);
+	if (!child->sequence)
+		child->sequence = tree->store->sequence += STORE_SEQUENCE_STEP;
 	put(parent->by_sequence, BY_SEQUENCE, child);
 	if (parent->by_name)
 		put(parent->by_name, BY_NAME, child);

@@ -29,7 +29,7 @@ struct node {
 	uint16_t value_len;
 	struct perms *perms;
 	uint64_t generation;	  /* changes with value, permissions and list of children */
-	uint64_t sequence;	  /* order of creation among its siblings */
+	uint64_t sequence;	  /* order of creation, over all nodes */
 	struct page *by_sequence; /* the children, NULL for a leaf */
 	struct page *by_name;	  /* index of the same children, only when there are many */
 	uint32_t room;		  /* bytes behind the struct */

@@ -17,9 +17,16 @@
 #include "store/node.h"
 #include "store/perms.h"
 
+/*
+ * Sequence numbers, which are given out upwards and never again, have room between them, so that
+ * what a transaction still sees can be put back between its neighbours by a restore.
+ */
+#define STORE_SEQUENCE_STEP 4096u
+
 struct store {
 	struct perms_table perms;
 	uint64_t generation;  /* the last one given to a node */
+	uint64_t sequence;    /* the last place given to a child; never used again in any tree */
 	size_t bytes;	      /* memory of all nodes and pages, whoever holds them */
 	size_t nodes;	      /* number of node objects */
 	unsigned int holders; /* trees and walks; with a single one nothing is shared */

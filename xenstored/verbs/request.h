@@ -110,6 +110,12 @@ int request_poison(struct request *request, int error);
 int request_change(struct request *request, enum tree_change kind, const struct path *path,
 		   const void *value, size_t value_len, struct perms *perms);
 
+/**
+ * Commit request->tx, whose changes become the live tree's, with its events in request->events.
+ * Returns 0, EAGAIN, ENOSPC, ENOMEM or REQUEST_LATER. The transaction is still to be freed.
+ */
+int request_commit(struct request *request);
+
 /* Handlers, by file. */
 request_handler verb_read, verb_directory, verb_directory_part, verb_get_perms;
 request_handler verb_write, verb_mkdir, verb_rm, verb_set_perms;

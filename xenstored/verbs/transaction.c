@@ -32,6 +32,9 @@ void transaction_limit_held(struct core *core)
 	size_t limit = core->state.live.bytes / 4;
 	struct transaction *tx;
 
+	/* What the image of a live update holds for some seconds is not the transactions' doing. */
+	if (core->snapshots)
+		return;
 	if (limit < SNAPSHOT_MIN)
 		limit = SNAPSHOT_MIN;
 	/* A cheap bound first: most of the time nothing is held at all. */
@@ -223,7 +226,7 @@ static int commit_events(struct request *request, const struct tree *result)
 	return 0;
 }
 
-static int commit(struct request *request)
+int request_commit(struct request *request)
 {
 	struct core *core = request->core;
 	struct state *state = &core->state;
@@ -280,7 +283,7 @@ int verb_transaction_end(struct request *request)
 		if (request->tx->poisoned)
 			error = ENOMEM;
 		else
-			error = commit(request);
+			error = request_commit(request);
 		if (error == REQUEST_LATER)
 			return error;
 		if (!error && client_is_limited(client) && core->transaction_count > 1)

@@ -1,45 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The event channel device of Linux. */
-#include <xenevtchn.h>
-
+/* The table of listeners. */
 #include "xen/evtchn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/core.h"
-
-/* More than this are never handed out (the FIFO ABI's limit). */
-#define PORTS_MAX (1u << 17)
-
-/* Events taken in one turn. */
-#define EVENTS_AT_ONCE 64
-
-int evtchn_open(struct evtchn *evtchn, int fd)
+void evtchn_init(struct evtchn *evtchn, const struct evtchn_ops *ops)
 {
-	int flags;
-
 	memset(evtchn, 0, sizeof(*evtchn));
-	evtchn->handle = fd < 0 ? xenevtchn_open(NULL, 0) : xenevtchn_fdopen(NULL, fd, 0);
-	if (!evtchn->handle)
-		return -errno;
-	evtchn->source.fd = xenevtchn_fd(evtchn->handle);
-	flags = fcntl(evtchn->source.fd, F_GETFL);
-	if (flags < 0 || fcntl(evtchn->source.fd, F_SETFL, flags | O_NONBLOCK))
-		return -errno;
-	return 0;
+	evtchn->ops = ops;
 }
 
-void evtchn_close(struct evtchn *evtchn)
+void evtchn_deinit(struct evtchn *evtchn)
 {
-	if (evtchn->handle)
-		xenevtchn_close(evtchn->handle);
 	free(evtchn->by_port);
-	memset(evtchn, 0, sizeof(*evtchn));
+	evtchn->by_port = NULL;
+	evtchn->ports = 0;
 }
 
 /* Room for @port in the table. */
@@ -48,7 +25,7 @@ static int grow(struct evtchn *evtchn, uint32_t port)
 	uint32_t size = evtchn->ports ? evtchn->ports : 64;
 	struct evtchn_listener **table;
 
-	if (port >= PORTS_MAX)
+	if (port >= EVTCHN_PORTS_MAX)
 		return -EINVAL;
 	while (size <= port)
 		size *= 2;
@@ -68,10 +45,10 @@ static int listen_on(struct evtchn *evtchn, int port, struct evtchn_listener *li
 	int error;
 
 	if (port < 0)
-		return errno ? -errno : -EIO;
+		return port;
 	error = grow(evtchn, (uint32_t)port);
 	if (error) {
-		xenevtchn_unbind(evtchn->handle, (evtchn_port_t)port);
+		evtchn->ops->unbind(evtchn, (uint32_t)port);
 		return error;
 	}
 	evtchn->by_port[port] = listener;
@@ -81,9 +58,7 @@ static int listen_on(struct evtchn *evtchn, int port, struct evtchn_listener *li
 int evtchn_bind(struct evtchn *evtchn, unsigned int domid, uint32_t remote_port,
 		struct evtchn_listener *listener)
 {
-	errno = 0;
-	return listen_on(evtchn, xenevtchn_bind_interdomain(evtchn->handle, domid, remote_port),
-			 listener);
+	return listen_on(evtchn, evtchn->ops->bind(evtchn, domid, remote_port), listener);
 }
 
 int evtchn_adopt_port(struct evtchn *evtchn, uint32_t port, struct evtchn_listener *listener)
@@ -99,8 +74,7 @@ int evtchn_adopt_port(struct evtchn *evtchn, uint32_t port, struct evtchn_listen
 
 int evtchn_bind_virq(struct evtchn *evtchn, unsigned int virq, struct evtchn_listener *listener)
 {
-	errno = 0;
-	return listen_on(evtchn, xenevtchn_bind_virq(evtchn->handle, virq), listener);
+	return listen_on(evtchn, evtchn->ops->bind_virq(evtchn, virq), listener);
 }
 
 void evtchn_unbind(struct evtchn *evtchn, uint32_t port)
@@ -108,70 +82,17 @@ void evtchn_unbind(struct evtchn *evtchn, uint32_t port)
 	if (!port || port >= evtchn->ports)
 		return;
 	evtchn->by_port[port] = NULL;
-	xenevtchn_unbind(evtchn->handle, port);
+	evtchn->ops->unbind(evtchn, port);
 }
 
 void evtchn_notify(struct evtchn *evtchn, uint32_t port)
 {
 	if (port)
-		xenevtchn_notify(evtchn->handle, port);
+		evtchn->ops->notify(evtchn, port);
 }
 
-/*
- * Let the ports fire again. The device takes them all at once, but where it is stood in for by a
- * stream, that may be full for a moment; a port that is not given back would be deaf for ever.
- */
-static int give_back(const struct evtchn *evtchn, const evtchn_port_t *port, size_t count)
+void evtchn_fired(struct evtchn *evtchn, uint32_t port)
 {
-	struct pollfd room = {.fd = evtchn->source.fd, .events = POLLOUT};
-	const char *from = (const char *)port;
-	size_t left = count * sizeof(*port);
-
-	while (left) {
-		ssize_t done = write(evtchn->source.fd, from, left);
-
-		if (done > 0) {
-			from += done;
-			left -= (size_t)done;
-		} else if (!done) {
-			return -EIO;
-		} else if (errno == EAGAIN) {
-			poll(&room, 1, -1);
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
-}
-
-static void deliver(struct loop *loop, struct loop_source *source, uint32_t events)
-{
-	struct evtchn *evtchn = source->data;
-	evtchn_port_t port[EVENTS_AT_ONCE];
-	ssize_t got = read(source->fd, port, sizeof(port));
-	size_t count = got > 0 ? (size_t)got / sizeof(*port) : 0;
-	int error;
-
-	(void)events;
-	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-		/* Without events no guest is served and no death noticed: nothing to go on with. */
-		core_log(loop->core, LOG_CRIT, "event channel device: %s",
-			 got ? strerror(errno) : "end of file");
-		loop->stop = true;
-		return;
-	}
-	/* Given back before the rings are looked at: what comes in now is a new event. */
-	error = give_back(evtchn, port, count);
-	if (error)
-		core_log(loop->core, LOG_ERR, "event channel device: %s", strerror(-error));
-	for (size_t i = 0; i < count; i++)
-		if (port[i] < evtchn->ports && evtchn->by_port[port[i]])
-			evtchn->by_port[port[i]]->fired(evtchn->by_port[port[i]]);
-}
-
-int evtchn_start(struct evtchn *evtchn, struct loop *loop)
-{
-	evtchn->source.ready = deliver;
-	evtchn->source.data = evtchn;
-	return loop_add(loop, &evtchn->source, false);
+	if (port < evtchn->ports && evtchn->by_port[port])
+		evtchn->by_port[port]->fired(evtchn->by_port[port]);
 }

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Mapping, binding, and the transport of a ring. */
-#include <xengnttab.h>
-
+/* Binding, and the transport of a ring. */
 #include "xen/xen-rings.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "core/core.h"
-
-#define GRANT_XENSTORE 1u
-#define PAGE_BYTES     4096u
 
 struct xen_ring {
 	struct ring ring; /* first */
@@ -23,7 +16,6 @@ struct xen_ring {
 	struct client **slot;
 	unsigned int domid;
 	uint32_t port; /* local, 0 = none */
-	bool own;      /* the own domain's page, mapped from the kernel */
 };
 
 static struct xen_ring *of_transport(struct transport *transport)
@@ -65,14 +57,9 @@ static void fail(struct transport *transport, int error)
 
 static void unmap(struct xen_ring *xen)
 {
-	void *page = (void *)(uintptr_t)xen->ring.page;
+	struct ring_pages *pages = xen->rings->pages;
 
-	if (!page)
-		return;
-	if (xen->own)
-		munmap(page, PAGE_BYTES);
-	else
-		xengnttab_unmap(xen->rings->gnttab, page, 1);
+	pages->unmap(pages, xen->domid, (void *)(uintptr_t)xen->ring.page);
 }
 
 static void close_ring(struct transport *transport)
@@ -109,70 +96,26 @@ static void fired(struct evtchn_listener *listener)
 		core_ready(xen->rings->core, domain->client, true, true, false);
 }
 
-int xen_rings_own_port(void)
-{
-	char text[16];
-	int fd = open("/proc/xen/xsd_port", O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-	char *end;
-	unsigned long port;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (len <= 0)
-		return -EIO;
-	text[len] = 0;
-	port = strtoul(text, &end, 0);
-	return end == text || port > INT32_MAX ? -EINVAL : (int)port;
-}
-
-static volatile struct ring_page *map_own(void)
-{
-	int fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
-	void *page;
-
-	if (fd < 0)
-		return NULL;
-	page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	return page == MAP_FAILED ? NULL : page;
-}
-
-static int map(struct xen_ring *xen)
-{
-	errno = 0;
-	if (xen->own)
-		xen->ring.page = map_own();
-	else
-		xen->ring.page = xengnttab_map_grant_ref(xen->rings->gnttab, xen->domid,
-							 GRANT_XENSTORE, PROT_READ | PROT_WRITE);
-	if (xen->ring.page)
-		return 0;
-	return errno ? -errno : -EINVAL;
-}
-
 /* A ring whose page is mapped, without a port. */
 static int new_ring(struct xen_rings *rings, unsigned int domid, struct xen_ring **out)
 {
 	struct xen_ring *xen = calloc(1, sizeof(*xen));
+	void *page;
 	int result;
 
 	if (!xen)
 		return -ENOMEM;
 	xen->rings = rings;
 	xen->domid = domid;
-	xen->own = domid == rings->own_domid;
 	xen->ring.transport.ops = &ring_ops;
 	xen->ring.notify = notify;
 	xen->listener.fired = fired;
-	result = map(xen);
+	result = rings->pages->map(rings->pages, domid, &page);
 	if (result) {
 		free(xen);
 		return result;
 	}
-	ring_attach(&xen->ring, xen->ring.page);
+	ring_attach(&xen->ring, page);
 	*out = xen;
 	return 0;
 }
@@ -257,25 +200,13 @@ static void connected(struct rings *base, struct transport *transport)
 	ring_connected(&of_transport(transport)->ring);
 }
 
-int xen_rings_open(struct xen_rings *rings, struct evtchn *evtchn, unsigned int own_domid)
+void xen_rings_init(struct xen_rings *rings, struct evtchn *evtchn, struct ring_pages *pages)
 {
 	memset(rings, 0, sizeof(*rings));
 	rings->evtchn = evtchn;
-	rings->own_domid = own_domid;
+	rings->pages = pages;
 	rings->rings.connect = connect_ring;
 	rings->rings.rebind = rebind;
 	rings->rings.reset = reset;
 	rings->rings.connected = connected;
-	rings->gnttab = xengnttab_open(NULL, 0);
-	if (!rings->gnttab)
-		return -errno;
-	xengnttab_set_max_grants(rings->gnttab, DOMID_FIRST_RESERVED);
-	return 0;
-}
-
-void xen_rings_close(struct xen_rings *rings)
-{
-	if (rings->gnttab)
-		xengnttab_close(rings->gnttab);
-	rings->gnttab = NULL;
 }

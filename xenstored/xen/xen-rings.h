@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rings of real domains: the page is mapped by grant (entry 1 is the xenstore
- * ring), the daemon's own domain's through the kernel; events come by event
- * channel (spec: rings-and-domains.md section 3).
+ * Rings of real domains: a page that is mapped, and an event channel.
+ *
+ * What connecting, binding anew and taking over mean is the same everywhere. How
+ * a page is mapped is the platform's (spec: rings-and-domains.md section 3).
  */
 #ifndef XENSTORED_XEN_XEN_RINGS_H
 #define XENSTORED_XEN_XEN_RINGS_H
@@ -11,19 +12,22 @@
 #include "client/ring.h"
 #include "xen/evtchn.h"
 
-struct xengntdev_handle;
+/* The rings' pages, as the platform maps them. */
+struct ring_pages {
+	/* Map the ring of @domid. Fills @page. Returns 0 or a negative errno. */
+	int (*map)(struct ring_pages *pages, unsigned int domid, void **page);
+	void (*unmap)(struct ring_pages *pages, unsigned int domid, void *page);
+};
 
 struct xen_rings {
 	struct rings rings; /* first */
 	struct evtchn *evtchn;
-	struct xengntdev_handle *gnttab;
-	struct core *core;
-	unsigned int own_domid;
+	struct ring_pages *pages;
+	struct core *core; /* to be set before the first domain is connected */
 };
 
-/** Open the grant device. Returns 0 or a negative errno. */
-int xen_rings_open(struct xen_rings *rings, struct evtchn *evtchn, unsigned int own_domid);
-void xen_rings_close(struct xen_rings *rings);
+/** Rings on the platform's event channels and pages, which must live as long. */
+void xen_rings_init(struct xen_rings *rings, struct evtchn *evtchn, struct ring_pages *pages);
 
 /**
  * The ring of @domid with its local @port, bound by an earlier process image. Indices and words of
@@ -31,9 +35,5 @@ void xen_rings_close(struct xen_rings *rings);
  */
 int xen_rings_adopt(struct xen_rings *rings, unsigned int domid, uint32_t port,
 		    struct transport **out);
-
-/** Port of the daemon's own domain's ring, as the kernel tells it. Returns it or a negative errno.
- */
-int xen_rings_own_port(void);
 
 #endif

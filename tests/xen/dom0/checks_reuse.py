@@ -2,8 +2,6 @@
 """A domid that comes back: the new domain is nobody's heir."""
 
 import contextlib
-import os
-import signal
 
 import xswire
 from checks_guests import Lives
@@ -56,11 +54,11 @@ def same_uuid(host):
 
 @contextlib.contextmanager
 def asleep(host):
-    os.kill(host.pid, signal.SIGSTOP)
+    host.stop()
     try:
         yield
     finally:
-        os.kill(host.pid, signal.SIGCONT)
+        host.go_on()
 
 
 def expect_forgotten(host, lives):

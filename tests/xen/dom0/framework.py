@@ -50,7 +50,7 @@ class Reporter:
 def reason_to_skip(settings, version, since, ours, long, linux):
     if since and version < since:
         return "needs Xen %d.%d or later, this is %d.%d" % (*since, *version)
-    if ours and settings["xenstored"] != "ours":
+    if ours and settings["xenstored"] == "debian":
         return "is about our own xenstored"
     if long and not settings["long"]:
         return "belongs to the long run (--long)"
@@ -92,7 +92,8 @@ def run_all(reporter, settings, version, host):
         except Exception:  # whatever it is, it is the result of this check
             outcome, text = "failed", traceback.format_exc(limit=-6)
         reporter.send("result", title=title, outcome=outcome, text=text,
-                      seconds=round(time.monotonic() - start, 2))
+                      seconds=round(time.monotonic() - start, 2),
+                      quiet=getattr(function, "quiet", False))
 
 
 def wait_until(condition, what, seconds=30, step=0.05):

@@ -88,9 +88,32 @@ class Control:
     def __exit__(self, *exc):
         self.library.xc_interface_close(self.handle)
 
+    def call(self, name, domid):
+        if self.library[name](self.handle, ctypes.c_uint32(domid)):
+            raise AssertionError(name)
+
     def destroy(self, domid):
-        if self.library.xc_domain_destroy(self.handle, ctypes.c_uint32(domid)):
-            raise AssertionError("xc_domain_destroy")
+        self.call("xc_domain_destroy", domid)
+
+    def pause(self, domid):
+        self.call("xc_domain_pause", domid)
+
+    def unpause(self, domid):
+        self.call("xc_domain_unpause", domid)
+
+    def info(self, domid):
+        """(dying, crashed, shut down, reason) of the domain, or None when there is none."""
+        info = ctypes.create_string_buffer(4096)  # larger than the structure ever was
+        if self.library.xc_domain_getinfo(self.handle, ctypes.c_uint32(domid), 1, info) != 1:
+            return None
+        number, _label, flags, reason = struct.unpack_from("<IIII", info)
+        return (flags & 1, flags >> 1 & 1, flags >> 2 & 1, reason) if number == domid else None
+
+    def memory(self, domid):
+        """(pages that the domain has, its limit in kB)"""
+        info = ctypes.create_string_buffer(4096)
+        self.library.xc_domain_getinfo(self.handle, ctypes.c_uint32(domid), 1, info)
+        return struct.unpack_from("<Q", info, 16)[0], struct.unpack_from("<Q", info, 64)[0]
 
     def create(self, domid, uuid):
         """A domain without memory; the domid may still be taken by what is left of another."""

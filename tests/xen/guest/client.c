@@ -7,100 +7,18 @@
  * each time it changes, and control/shutdown.
  */
 #include "roles.h"
+#include "wire.h"
 #include "xen.h"
 
-#define PAYLOAD_MAX 4096u
-
-enum message_type {
-	XS_READ = 2,
-	XS_WATCH = 4,
-	XS_WRITE = 11,
-	XS_WATCH_EVENT = 15,
-	XS_ERROR = 16,
-};
-
-struct header {
-	uint32_t type, req_id, tx_id, length;
-};
-
-static struct header reply;
-static char payload[PAYLOAD_MAX + 1];
 static uint32_t last_req_id;
 
 /* What events have asked for and was not done yet. */
 static bool ping_due, shutdown_due;
 
-static size_t length(const char *text)
-{
-	size_t n = 0;
-
-	while (text[n])
-		n++;
-	return n;
-}
-
-static bool equal(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
-static void send_bytes(const void *data, size_t size)
-{
-	volatile struct store_page *page = xen_store();
-	const uint8_t *in = data;
-
-	while (size) {
-		uint32_t prod = page->req_prod;
-
-		xen_events_clear();
-		while (size && prod - page->req_cons < STORE_BYTES) {
-			page->req[prod++ % STORE_BYTES] = *in++;
-			size--;
-		}
-		barrier();
-		page->req_prod = prod;
-		xen_store_notify();
-		if (size)
-			xen_events_wait();
-	}
-}
-
-static void receive_bytes(void *data, size_t size)
-{
-	volatile struct store_page *page = xen_store();
-	uint8_t *out = data;
-
-	while (size) {
-		uint32_t cons = page->rsp_cons;
-
-		xen_events_clear();
-		if (cons == page->rsp_prod) {
-			xen_events_wait();
-			continue;
-		}
-		barrier();
-		while (size && cons != page->rsp_prod) {
-			*out++ = page->rsp[cons++ % STORE_BYTES];
-			size--;
-		}
-		barrier();
-		page->rsp_cons = cons;
-		xen_store_notify();
-	}
-}
-
 /* One message from xenstored; an event is noted. */
-static void receive_message(void)
+static void take_message(void)
 {
-	receive_bytes(&reply, sizeof(reply));
-	if (reply.length > PAYLOAD_MAX)
-		xen_shutdown(SHUTDOWN_CRASH);
-	receive_bytes(payload, reply.length);
-	payload[reply.length] = 0;
+	receive_message();
 	if (reply.type != XS_WATCH_EVENT)
 		return;
 	/* The token follows the path. */
@@ -113,16 +31,13 @@ static void receive_message(void)
 /* A request of a path and a value; its reply is in payload. Returns whether it succeeded. */
 static bool request(enum message_type type, const char *path, const char *value, size_t size)
 {
-	struct header header = {.type = type, .req_id = ++last_req_id};
+	uint32_t req_id = ++last_req_id;
 
-	header.length = (uint32_t)(length(path) + 1 + size);
-	send_bytes(&header, sizeof(header));
-	send_bytes(path, length(path) + 1);
-	send_bytes(value, size);
+	send_request(type, req_id, path, value, size);
 	do
-		receive_message();
+		take_message();
 	while (reply.type == XS_WATCH_EVENT);
-	if (reply.req_id != header.req_id)
+	if (reply.req_id != req_id)
 		xen_shutdown(SHUTDOWN_CRASH);
 	return reply.type != XS_ERROR;
 }
@@ -194,7 +109,7 @@ _Noreturn void client_role(void)
 			shutdown_due = false;
 			obey_shutdown();
 		} else {
-			receive_message();
+			take_message();
 		}
 	}
 }

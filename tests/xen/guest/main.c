@@ -49,5 +49,7 @@ void guest_main(const void *start_info)
 
 	if (has_word(command_line, "role=bridge"))
 		bridge_role();
+	if (has_word(command_line, "role=writer"))
+		writer_role();
 	client_role();
 }

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A child that waits at a pipe. The end of the other side without a word is xen#2's
+ * end.
+ */
+#include "watchdog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "hand-over.h"
+
+static int patience_ms(void)
+{
+	const char *text = getenv(WATCHDOG_SECONDS_VARIABLE);
+	int seconds = text ? atoi(text) : 0;
+
+	return (seconds > 0 && seconds < 3600 ? seconds : WATCHDOG_SECONDS) * 1000;
+}
+
+/* Ends the process that did not answer, which may have ended already. */
+static void end_process(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	kill(pid, SIGKILL);
+	if (fd >= 0) {
+		poll(&wait, 1, -1);
+		close(fd);
+	}
+}
+
+static _Noreturn void watch(int fd, pid_t host, const struct boot *boot)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	struct hand_over head;
+	char word;
+	int ready, error;
+
+	do
+		ready = poll(&wait, 1, patience_ms());
+	while (ready < 0 && errno == EINTR);
+	if (ready > 0 && read(fd, &word, 1) == 1)
+		_exit(0);
+	end_process(host);
+	close(fd);
+	error = hand_over_read_head(boot->hand_over, &head);
+	if (!error) {
+		snprintf(head.report.refusal, sizeof(head.report.refusal),
+			 "xen#2 %s before it had taken over", ready > 0 ? "died" : "fell silent");
+		fprintf(stderr, "simxen: %s\n", head.report.refusal);
+		head.watchdog = -1; /* nobody watches over the one that comes now */
+		error = hand_over_turn_back(boot->hand_over, &head);
+	}
+	if (!error)
+		error = boot_exec(boot);
+	fprintf(stderr, "simxen: the former program does not start: %s\n", strerror(-error));
+	_exit(1);
+}
+
+int watchdog_start(const struct boot *boot)
+{
+	pid_t host = getpid(), pid;
+	int ends[2];
+
+	if (pipe2(ends, 0) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		watch(ends[0], host, boot);
+	}
+	close(ends[0]);
+	if (pid < 0) {
+		int error = -errno;
+
+		close(ends[1]);
+		return error;
+	}
+	return ends[1];
+}
+
+void watchdog_end(int fd)
+{
+	if (fd < 0)
+		return;
+	/* One that has gone already needs no word. */
+	if (write(fd, "", 1) < 0)
+		errno = 0;
+	close(fd);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who may say what, and when. */
+#include "liveupdate/update-session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void update_session_init(struct update_session *session, struct core *core,
+			 void (*ended)(void *data), void *data)
+{
+	memset(session, 0, sizeof(*session));
+	session->core = core;
+	session->ended = ended;
+	session->data = data;
+}
+
+void update_session_end(struct update_session *session)
+{
+	session->ended(session->data);
+	free(session->cmdline);
+	session->cmdline = NULL;
+	session->owner = NULL;
+	session->started = false;
+}
+
+void update_session_answer(struct update_session *session, const char *text)
+{
+	struct client *client = session->requester.client;
+	size_t len = strlen(text) + 1;
+	struct message *message;
+
+	core_log(session->core, LOG_INFO, "live-update: %s", text);
+	if (client) {
+		message = message_new(XS_CONTROL, session->requester.req_id,
+				      session->requester.tx_id, len);
+		if (message)
+			message_set(message, text, len);
+		client_queue_answer(session->core, client, message);
+	}
+	memset(&session->requester, 0, sizeof(session->requester));
+	update_session_end(session);
+}
+
+void update_session_client_gone(struct update_session *session, const struct client *client)
+{
+	if (session->requester.client == client)
+		memset(&session->requester, 0, sizeof(session->requester));
+	if (session->owner == client)
+		update_session_end(session);
+}
+
+bool update_session_open(struct update_session *session, struct request *request,
+			 struct control_text *out)
+{
+	if (session->owner) {
+		control_print(out, "live-update session already active.");
+		return false;
+	}
+	session->owner = request->client;
+	session->started = false;
+	return true;
+}
+
+bool update_session_is_mine(const struct update_session *session, const struct request *request,
+			    struct control_text *out)
+{
+	if (session->owner == request->client)
+		return true;
+	control_print(out, "Not in live-update session.");
+	return false;
+}
+
+static int set_cmdline(struct update_session *session, struct request *request,
+		       const struct arg *text, struct control_text *out)
+{
+	if (!update_session_is_mine(session, request, out))
+		return 0;
+	free(session->cmdline);
+	session->cmdline = strdup(text->text);
+	if (!session->cmdline)
+		return ENOMEM;
+	core_log(session->core, LOG_INFO, "live-update: cmdline %s", session->cmdline);
+	return 0;
+}
+
+static int start(struct update_session *session, struct request *request, const struct arg *args,
+		 size_t count, struct control_text *out)
+{
+	session->force = false;
+	session->timeout = 0;
+	session->version = 2;
+	session->version_said = false;
+	for (size_t i = 0; i < count; i++) {
+		if (arg_is(&args[i], "-F"))
+			session->force = true;
+		else if (arg_is(&args[i], "-t") && i + 1 < count)
+			session->timeout = (unsigned int)args_int(&args[++i]);
+		else if (arg_is(&args[i], "-v") && i + 1 < count) {
+			session->version = (unsigned int)args_int(&args[++i]);
+			session->version_said = true;
+		} else
+			return EINVAL;
+	}
+	if (!update_session_is_mine(session, request, out))
+		return 0;
+	if (session->version < 1 || session->version > 2) {
+		/* A refused start ends the session, so that the next one can begin. */
+		control_print(out, "Migration stream version not supported.");
+		update_session_end(session);
+		return 0;
+	}
+	core_log(session->core, LOG_INFO, "live-update: start, force=%d, to=%u", session->force,
+		 session->timeout);
+	session->started = true;
+	session->since = request->core->now;
+	session->requester.client = request->client;
+	session->requester.req_id = request->header.req_id;
+	session->requester.tx_id = request->header.tx_id;
+	client_await_answer(request->client);
+	return REQUEST_SILENT;
+}
+
+static int cancel(struct update_session *session, struct control_text *out)
+{
+	if (!session->owner) {
+		control_print(out, "No live-update session active.");
+		return 0;
+	}
+	core_log(session->core, LOG_INFO, "live-update: abort");
+	if (session->started)
+		update_session_answer(session, "Cancellation was requested");
+	else
+		update_session_end(session);
+	return 0;
+}
+
+int update_session_control(struct update_session *session, struct request *request,
+			   const struct arg *args, size_t count, struct control_text *out)
+{
+	if (count == 2 && arg_is(&args[0], "-c"))
+		return set_cmdline(session, request, &args[1], out);
+	if (count == 1 && arg_is(&args[0], "-a"))
+		return cancel(session, out);
+	if (count >= 1 && arg_is(&args[0], "-s"))
+		return start(session, request, args + 1, count - 1, out);
+	return EINVAL;
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots a real Xen whose xenstored is a domain of its own: our stub domain.
+
+The machine, dom0 and its checks are those of tests/xen, as far as they do not need a process in
+dom0; those that are about the domain alone are in dom0/.
+"""
+
+import argparse
+import fcntl
+import os
+import pathlib
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+sys.path.insert(0, str(TOP / "tests" / "xen"))
+
+import images  # noqa: E402
+from tally import Tally, end, run_machine  # noqa: E402
+
+SILENCE = 150
+LIMIT = 900
+MEMORY = 1280  # of the machine, in MB
+
+
+def stub_files(ingredients, options):
+    """(programs, other files) for dom0, each with its path there."""
+    stub = pathlib.Path(options.stubdom).resolve()
+    if not stub.exists() and not options.daemon:
+        raise images.Missing(f"{stub} is not there; run: make stubdom")
+    if not ingredients.program("init-xenstore-domain"):
+        raise images.Missing("the Xen tools have no init-xenstore-domain")
+    build = pathlib.Path(options.control).resolve().parent
+    programs = images.program(build / "xenstored", "sbin", build / "xenstore-control")
+    files_daemon = build / "xenstore-9pfsd"
+    if files_daemon.exists():
+        programs.append(("sbin/xenstore-9pfsd", files_daemon))
+    files = [("stub/xenstored-stubdom", stub)] if stub.exists() else []
+    return programs, files
+
+
+def boot(tally, ingredients, options, settings):
+    programs, files = stub_files(ingredients, options)
+    dom0 = images.dom0("stubdom.cpio", ingredients, settings, programs,
+                       checks=(HERE / "dom0", images.HERE / "dom0", TOP / "tests" / "system"),
+                       programs=(*images.PROGRAMS, "init-xenstore-domain"), files=files)
+    directory = images.OUT.parent / "stubdom"
+    machine = run_machine(tally, directory, ingredients.hypervisor(), ingredients.kernel(), dom0,
+                          SILENCE, options.limit, memory=MEMORY)
+    if tally.outcomes["failed"]:
+        lines = [line for line in machine.console_tail(2000).splitlines() if "HVM" not in line]
+        print("the console:\n    " + "\n    ".join(lines[-60:]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stubdom", default="build/xenstored-stubdom", help="the domain's image")
+    parser.add_argument("--control", default="build/xenstore-control",
+                        help="our tools are taken from beside this one")
+    parser.add_argument("--only", default="", help="checks whose title contains this")
+    parser.add_argument("--daemon", action="store_true",
+                        help="the same machine with our daemon in dom0, to compare with")
+    parser.add_argument("--bench", action="store_true", help="measure instead of checking")
+    parser.add_argument("--long", action="store_true", help="more rounds")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for the whole run")
+    options = parser.parse_args()
+
+    start = time.monotonic()
+    images.OUT.mkdir(parents=True, exist_ok=True)
+    lock = open(images.OUT / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the files of a run have fixed names
+    settings = {"xenstored": "daemon" if options.daemon else "ours", "only": options.only, "long": options.long, "linux": False,
+                "misbehave": "", "boot": "bench" if options.bench else ""}
+    tally = Tally()
+    try:
+        ingredients = images.Ingredients(os.environ.get("XEN_ELF"), os.environ.get("XEN_TOOLS"))
+        boot(tally, ingredients, options, settings)
+    except (images.Missing, FileNotFoundError) as what:
+        print(f"check-stubdom: {what}")
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
+    return end(tally, time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Updates to programs that are not of our kind: recognized by their files, and guarded."""
+
+import os
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+from tests.lib.daemon import binary
+from tests.lib.xswire import Type, message
+from tests.image import image
+from tests.peers import peer
+from tests.update import foreign
+from tests.update.live import DEADLINE, Live, exec_time, running, tree, wait_for
+from tests.update.onhost import HostLive
+from tests.update.test_faults import Work, refused
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    return tmp_path_factory.mktemp("programs")
+
+
+# -- what is no xenstored is refused, and nothing has happened ---------------------------------
+
+def test_other_programs_are_refused(daemon):
+    work = Work(daemon)
+    assert "no xenstored" in refused(daemon, work, file=os.path.realpath("/bin/sleep"))
+    assert not os.path.exists(os.path.join(daemon.rundir, "state_dump"))
+
+
+def test_a_program_that_knows_a_xenstored_is_none(daemon, tmp_path):
+    client = tmp_path / "client"
+    with open(os.path.realpath("/bin/sleep"), "rb") as file:
+        client.write_bytes(file.read() + b"@releaseDomain\0@introduceDomain\0")
+    client.chmod(0o755)
+    assert "no xenstored" in daemon.update(file=str(client))
+
+
+@pytest.mark.skipif(bool(peer.unavailable("debian-ocaml")),
+                    reason=str(peer.unavailable("debian-ocaml")))
+def test_an_oxenstored_is_refused(daemon):
+    work = Work(daemon)
+    assert "oxenstored" in refused(daemon, work, file=peer.binary("debian-ocaml"))
+
+
+# -- versions of the stream ---------------------------------------------------------------------
+
+def dumped(daemon, programs, release, *options, texts=foreign.TEXTS):
+    """(answer, version of the image) of an update to that release, which leaves the file there."""
+    path = os.path.join(daemon.rundir, "kept")
+    state = os.path.join(daemon.rundir, "state_dump")
+    asker = daemon.connect(DEADLINE)
+    daemon.request_update(asker, foreign.build(programs, "hangs", release, texts),
+                          options=options)
+    before = daemon.current()
+
+    def seen():
+        if daemon.current() != before:
+            return True
+        if os.path.exists(state) and open(f"/proc/{before}/cmdline", "rb").read().startswith(
+                str(programs).encode()):
+            shutil.copy(state, path)
+            return True
+        return False
+
+    wait_for(seen, "the image or an answer")
+    answer = asker.recv_reply(DEADLINE).payload
+    asker.close()
+    if not os.path.exists(path):
+        return answer, None
+    with open(path, "rb") as file:
+        return answer, struct.unpack(">8xI", file.read(12))[0]
+
+
+@pytest.mark.parametrize("release, options, version", [
+    ("4.16", (), 1), ("4.17", (), 1), ("4.20", (), 1), ("4.17", ("-v", "1"), 1),
+    ("4.21", (), 2), ("4.21", ("-v", "1"), 1), (None, (), 2), (None, ("-v", "1"), 1)])
+def test_the_version_that_a_release_reads(programs, release, options, version):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        answer, written = dumped(daemon, programs, release, *options)
+        assert b"the old one goes on" in answer and written == version
+
+
+def test_quotas_go_to_those_that_know_them(tmp_path):
+    known = 'static const char *volatile texts[] = {"@releaseDomain", "%s/state_dump", "GET_QUOTA"};'
+    for texts, told in ((foreign.TEXTS, 0), (known, 1)):
+        directory = tmp_path / str(told)
+        directory.mkdir()
+        with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+            client = daemon.connect(DEADLINE)
+            client.control("quota", "set", "watches", "77")
+            dumped(daemon, directory, None, texts=texts)
+            show = subprocess.run([image.PROGRAM, "show", os.path.join(daemon.rundir, "kept")],
+                                  capture_output=True, text=True, check=True).stdout
+            assert show.count("GLOBAL_QUOTA") == told
+            assert ("watches=77" in show) == bool(told), show
+            client.sync()
+
+
+def test_a_version_that_it_does_not_read(programs):
+    with Live() as daemon:
+        work = Work(daemon)
+        assert "version 1" in refused(daemon, work, options=("-v", "2"),
+                                      file=foreign.build(programs, "hangs", "4.17"))
+
+
+# -- the guard ----------------------------------------------------------------------------------
+
+class Quiet(Work):
+    """Work without open transactions, which would hold the update up."""
+
+    def __init__(self, daemon):
+        super().__init__(daemon)
+        assert self.tx.commit(self.id)
+        self.tx.transaction_end(self.conflict, False)
+        self.watcher.drain_events()
+        self.before = tree(self.plain)
+
+    def check(self):
+        assert tree(self.plain) == self.before
+        assert not self.watcher.drain_events()
+
+    def finish(self):
+        self.half.send_raw(self.request[19:])
+        assert self.half.recv_reply() == (Type.WRITE, 99, 0, b"OK\0")
+        assert [self.slow.recv_reply().req_id for _ in self.slow_ids] == self.slow_ids
+        assert set(self.watcher.drain_events()) == {("/w/half", "all"), ("/w/half", "near")}
+        assert self.daemon.connect(DEADLINE).read("/w/2") == b"v2"
+
+
+BAD = {"ends at once": "ended", "ends well at once": "ended", "crashes": "ended",
+       "hangs": "in time", "spins": "in time", "is stopped": "in time",
+       "closes everything and hangs": "in time", "closes its clients and hangs": "in time",
+       "serves an empty store": "lost the state"}
+
+
+@pytest.mark.parametrize("name", sorted(BAD))
+def test_programs_that_do_not_come_to_serve(programs, name):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        work = Quiet(daemon)
+        state = os.path.join(daemon.rundir, "state_dump")
+        pid = daemon.current()
+        text = daemon.update(file=foreign.build(programs, name))
+        assert "the old one goes on" in text and BAD[name] in text
+        assert daemon.current() != pid and not running(pid)
+        assert not os.path.exists(state), "it is of the past"
+        work.check()
+        daemon.updated(times=2)
+        work.check()
+        work.finish()
+
+
+def test_a_program_that_serves_is_left_alone(programs):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "2"}) as daemon:
+        client = daemon.connect(DEADLINE)
+        client.write("/x", b"")
+        pid, before = daemon.current(), exec_time(daemon.pid)
+        daemon.request_update(client, foreign.build(programs, "serves"))
+        wait_for(lambda: exec_time(pid) != before, "the exec")
+        def guards():
+            return [p for p in os.listdir("/proc") if p.isdigit() and int(p) != pid
+                    and daemon.rundir.encode() in cmdline(p)]
+
+        def cmdline(process):
+            try:
+                with open(f"/proc/{process}/cmdline", "rb") as file:
+                    return file.read()
+            except OSError:
+                return b""
+
+        wait_for(lambda: not guards(), "the guard to end")
+        assert running(pid) and daemon.current() == pid
+        assert not [line for line in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+
+
+def test_force_loses_transactions_only_if_the_update_succeeds(programs):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        work = Work(daemon)
+        text = daemon.update(file=foreign.build(programs, "ends at once"), options=("-F",))
+        assert "the old one goes on" in text
+        work.check()
+        daemon.updated()
+        work.finish()
+
+
+def test_no_room_on_the_disk(programs):
+    """Files cannot grow; neither that for a foreign program nor the image in memory."""
+    with Live() as daemon:
+        work = Quiet(daemon)
+        for i in range(20):
+            work.plain.write(f"/big/{i}", bytes(2000))
+        work.watcher.drain_events()
+        work.before = tree(work.plain)
+        state = os.path.join(daemon.rundir, "state_dump")
+        for size in (0, 100, 4096, 30000):
+            subprocess.run(["prlimit", "--pid", str(daemon.pid), f"--fsize={size}:"], check=True)
+            for file in (foreign.build(programs, "hangs"), binary()):
+                assert daemon.update(file=file) == "Dump write error"
+            assert not os.path.exists(state)
+            work.check()
+        subprocess.run(["prlimit", "--pid", str(daemon.pid), "--fsize=unlimited:"], check=True)
+        os.mkdir(state)
+        assert daemon.update(file=foreign.build(programs, "hangs")) == "Dump state open error"
+        os.rmdir(state)
+        os.symlink("/dev/null", state)
+        assert daemon.update(file=foreign.build(programs, "hangs")) == "Dump state open error"
+        os.unlink(state)
+        daemon.updated()
+        work.check()
+        work.finish()
+
+
+# -- on a host ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["ends at once", "binds the virq and ends",
+                                  "takes events and hangs"])
+def test_guests_are_served_again(programs, name):
+    with HostLive(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        client = daemon.connect(DEADLINE)
+        domids = [daemon.host.create() for _ in range(3)]
+        guests = [daemon.guest(domid) for domid in domids]
+        for guest in guests:
+            guest.watch("data", "t")
+        client.watch("@releaseDomain", "end")
+        pid = daemon.current()
+        asker = daemon.connect(DEADLINE)
+        before = exec_time(pid)
+        daemon.request_update(asker, foreign.build(programs, name))
+        wait_for(lambda: daemon.current() != pid or exec_time(pid) != before, "the exec")
+        # What guests do meanwhile fires their ports, which the program may take.
+        for guest in guests:
+            guest.send_raw(message(Type.WRITE, b"data/x\0y", 0, 7))
+        assert b"the old one goes on" in asker.recv_reply(DEADLINE).payload
+        for guest, domid in zip(guests, domids):
+            assert guest.recv_reply().req_id == 7
+            assert guest.drain_events() == [("data/x", "t")]
+            guest.write("data/x", b"z")
+            assert client.read(f"/local/domain/{domid}/data/x") == b"z"
+        assert not client.drain_events()
+        daemon.host.run("destroy", domids[0])
+        assert client.wait_event() == ("@releaseDomain", "end")
+        daemon.updated()
+        daemon.host.run("destroy", domids[1])
+        assert client.wait_event() == ("@releaseDomain", "end")

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an exec of another program needs: arguments, descriptors, and an image of the state. */
+#include "daemon/update-parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * How many words at @argv are an option that no other xenstored has, which would take its value for
+ * a stray argument and not start.
+ */
+static size_t own_option(char *const *argv)
+{
+	static const char *const names[] = {"--rundir", "--domstate"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t len = strcspn(argv[0], "=");
+
+		/* Names may be abbreviated as far as they are still ours alone. */
+		if (len < 3 || len > strlen(names[i]) || strncmp(argv[0], names[i], len) != 0)
+			continue;
+		return argv[0][len] || !argv[1] ? 1 : 2;
+	}
+	return 0;
+}
+
+char **update_arguments(const struct update *update, bool foreign)
+{
+	const char *line = update->session.cmdline ? update->session.cmdline : "";
+	size_t count = 0, size = strlen(line) + 1;
+	char **argv, *words, *save = NULL;
+	bool has_update = false;
+
+	while (update->argv[count])
+		count++;
+	count += size / 2 + 4;
+	argv = malloc(count * sizeof(*argv) + size);
+	if (!argv)
+		return NULL;
+	words = (char *)(argv + count);
+	memcpy(words, line, size);
+	count = 0;
+	argv[count++] = (char *)(uintptr_t)update->file;
+	if (update->session.cmdline) {
+		for (char *word = strtok_r(words, " \t", &save); word;
+		     word = strtok_r(NULL, " \t", &save))
+			argv[count++] = word;
+	} else {
+		for (size_t i = 1; update->argv[i]; i++) {
+			size_t skip = foreign ? own_option(update->argv + i) : 0;
+
+			if (skip)
+				i += skip - 1;
+			else
+				argv[count++] = update->argv[i];
+		}
+	}
+	for (size_t i = 1; i < count; i++)
+		has_update |= !strcmp(argv[i], "-U") || !strcmp(argv[i], "--live-update");
+	if (!has_update)
+		argv[count++] = (char *)(uintptr_t) "-U";
+	argv[count] = NULL;
+	return argv;
+}
+
+ssize_t update_crossing(const struct update *update, int **list)
+{
+	const struct core *core = update->core;
+	const struct client *client;
+	ssize_t count = 0;
+	int *fd = malloc((core->client_count + 2) * sizeof(*fd));
+
+	if (!fd)
+		return -ENOMEM;
+	fd[count++] = update->listener->fd;
+	if (update->host->has_rings)
+		fd[count++] = update->host->device.source.fd;
+	TAILQ_FOREACH(client, &core->clients, link) {
+		struct transport_place place = {.fd = -1};
+
+		client->transport->ops->describe(client->transport, &place);
+		if (place.fd >= 0 && client->image_id)
+			fd[count++] = place.fd;
+	}
+	*list = fd;
+	return count;
+}
+
+void update_let_cross(struct update *update, bool cross)
+{
+	int *list;
+	ssize_t count = update_crossing(update, &list);
+
+	if (cross)
+		signals_prepare_exec(update->signals);
+	else
+		signals_resume(update->signals);
+	for (ssize_t i = 0; i < count; i++)
+		fcntl(list[i], F_SETFD, cross ? 0 : FD_CLOEXEC);
+	if (count > 0)
+		free(list);
+}
+
+static int write_all(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len) {
+		ssize_t done = write(fd, at, len);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return errno;
+		at += done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
+int update_sink_flush(struct update_sink *sink)
+{
+	int error = write_all(sink->fd, sink->data, sink->len);
+
+	sink->len = 0;
+	return error;
+}
+
+int update_sink_put(void *data, const void *bytes, size_t len)
+{
+	struct update_sink *sink = data;
+	int error = 0;
+
+	if (len > sizeof(sink->data) - sink->len)
+		error = update_sink_flush(sink);
+	if (!error && len > sizeof(sink->data))
+		return write_all(sink->fd, bytes, len);
+	if (!error) {
+		memcpy(sink->data + sink->len, bytes, len);
+		sink->len += len;
+	}
+	return error;
+}
+
+int update_write_image(struct update *update, const char *dialect, uint32_t version, int fd)
+{
+	struct update_sink *sink = malloc(sizeof(*sink));
+	struct stream_writer writer;
+	int error;
+
+	if (!sink)
+		return ENOMEM;
+	sink->fd = fd;
+	sink->len = 0;
+	update_describe_process(update);
+	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, update_sink_put,
+				   sink);
+	if (!error)
+		error = image_save(update->core, &update->process, &update->session.requester,
+				   &writer);
+	if (!error)
+		error = update_sink_flush(sink);
+	free(sink);
+	return error;
+}
