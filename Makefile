@@ -173,8 +173,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
 
-# The one test that makes allocations fail.
-$(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
+# Tests that make allocations fail.
+$(addprefix $(OBJ)/tests/unit/,test-faults test-make-room): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a

@@ -259,6 +259,8 @@ static void background(struct core *core)
 		core_domains_changed(core);
 	core_bury_some(core, BACKGROUND_WORK);
 	core->starved |= release_some(&core->state, BACKGROUND_WORK) != 0;
+	if (core->starved && core->world->make_room)
+		core->world->make_room(core->world);
 	if (had && !core_has_releases(core))
 		core->recheck = true;
 	transaction_limit_held(core);
