@@ -87,13 +87,14 @@ SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 li
 IMAGE_OBJECTS := $(call objects,$(wildcard liveupdate/tool/*.c))
 
 PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT)/domstate-xenctrl.so \
-	$(OUT)/simxen $(SIMXEN_LIBS)
+	$(OUT)/xenstore-9pfsd $(OUT)/simxen $(SIMXEN_LIBS)
 ifeq ($(VARIANT),release)
 PROGRAMS += $(OUT)/xenstored-stubdom
 endif
 ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
-	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o \
+	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
+	$(OBJ)/tests/ninep/guest.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
 .PHONY: all
@@ -166,12 +167,16 @@ $(OUT)/xenstore-control: $(OBJ)/xenstored/control-client/xenstore-control.o $(OU
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+$(OUT)/xenstore-9pfsd: $(OBJ)/xenstored/ninepfsd/main.o $(OUT)/libninep.a $(OUT)/libdaemon.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore -lxenevtchn -lxengnttab -lpthread
+
 $(OUT)/libharness.a: $(HARNESS_OBJECTS)
 
 $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(OUT)/libupdate.a $(OUT)/libninep.a $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a \
 		$(OUT)/libhypervisor.a
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenevtchn -lxengnttab -lxencall -ldl
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
 # Tests that make allocations fail.
 $(addprefix $(OBJ)/tests/unit/,test-faults test-make-room): LDFLAGS_EXTRA := \
@@ -214,6 +219,12 @@ build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
 build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
 	$(call simxen_library,)
 
+# A Linux process that plays a domain with our 9pfs front-end.
+$(OUT)/tests/ninep-guest: $(OBJ)/tests/ninep/guest.o $(OUT)/libninep.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore -lxenevtchn -lxengnttab
+
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -245,7 +256,7 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/bench/xsbench $(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN)
 
 .PHONY: check
 check: deps

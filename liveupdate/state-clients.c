@@ -180,6 +180,9 @@ int save_clients(struct core *core, const struct image_requester *requester,
 			client->image_id = (uint32_t)(client->image_id ? client->image_id : 0);
 			if (!in_pass(client, pass) || client->broken)
 				continue;
+			/* One inside of this program ends with it. */
+			if (!client->transport->ops->describe)
+				continue;
 			client->image_id = ++core->image_clients;
 			error = save_client(core, client, client->image_id, requester, writer);
 			if (error)

@@ -61,8 +61,10 @@ int domains_init(struct host *host)
 
 void domains_deinit(struct host *host)
 {
-	for (uint32_t domid = 0; host->domains && domid < HV_DOMID_FIRST_RESERVED; domid++)
+	for (uint32_t domid = 0; host->domains && domid < HV_DOMID_FIRST_RESERVED; domid++) {
 		free(host->domains[domid].ports);
+		free(host->domains[domid].shares);
+	}
 	free(host->domains);
 }
 
@@ -155,6 +157,7 @@ void domains_freed(struct host *host, uint32_t domid)
 
 	memory_hide_ring(host, domid);
 	free(domain->ports);
+	free(domain->shares);
 	*domain = (struct host_domain){0};
 }
 

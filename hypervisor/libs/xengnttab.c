@@ -214,55 +214,86 @@ int xengnttab_dmabuf_imp_release(xengnttab_handle *xgt, uint32_t fd)
 	return refuse(ENOSYS);
 }
 
+/* ---- pages that are shared with others ---- */
+
+/* The same structure as above; its table tells the reference behind each address. */
+
 xengntshr_handle *xengntshr_open(struct xentoollog_logger *logger, unsigned int open_flags)
 {
-	(void)logger;
-	(void)open_flags;
-	errno = ENOSYS;
-	return NULL;
+	return xengnttab_open(logger, open_flags);
 }
 
 int xengntshr_close(xengntshr_handle *xgs)
 {
-	(void)xgs;
-	return 0;
+	return xengnttab_close(xgs);
 }
 
 int xengntshr_fd(xengntshr_handle *xgs)
 {
-	(void)xgs;
-	return refuse(ENOSYS);
+	return xengnttab_fd(xgs);
+}
+
+/* Shares a new page, which appears at @where. 0, or -1 and errno. */
+static int share_one(xengntshr_handle *xgs, uint32_t domid, int writable, char *where,
+		     uint32_t *ref)
+{
+	struct simxen_message message = {.op = SIMXEN_SHARE_ADD, .arg = {domid, writable != 0}};
+	int error = simxen_client_call(xgs->client, &message, NULL, 0, NULL, NULL);
+
+	if (error < 0)
+		return refuse(-error);
+	*ref = (uint32_t)error;
+	if (!simxen_client_map_page(xgs->client, message.arg[0], PROT_READ | PROT_WRITE, where)) {
+		error = -errno;
+	} else {
+		error = mapping_table_add(&xgs->mappings, (uintptr_t)where, *ref);
+	}
+	if (error >= 0)
+		return 0;
+	simxen_client_ask(xgs->client, SIMXEN_SHARE_END, *ref, 0, 0);
+	return refuse(-error);
+}
+
+int xengntshr_unshare(xengntshr_handle *xgs, void *start_address, uint32_t count)
+{
+	uint64_t ref;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (mapping_table_take(&xgs->mappings,
+				       (uintptr_t)start_address + (uintptr_t)i * SIMXEN_PAGE_SIZE,
+				       &ref))
+			simxen_client_ask(xgs->client, SIMXEN_SHARE_END, ref, 0, 0);
+	return munmap(start_address, (size_t)count * SIMXEN_PAGE_SIZE);
 }
 
 void *xengntshr_share_pages(xengntshr_handle *xgs, uint32_t domid, int count, uint32_t *refs,
 			    int writable)
 {
-	(void)xgs;
-	(void)domid;
-	(void)count;
-	(void)refs;
-	(void)writable;
-	errno = ENOSYS;
-	return NULL;
+	size_t length = count > 0 ? (size_t)count * SIMXEN_PAGE_SIZE : 0;
+	char *start = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error;
+
+	if (start == MAP_FAILED)
+		return NULL;
+	for (int i = 0; i < count; i++) {
+		char *where = start + (size_t)i * SIMXEN_PAGE_SIZE;
+
+		if (share_one(xgs, domid, writable, where, &refs[i]) == 0)
+			continue;
+		error = errno;
+		xengntshr_unshare(xgs, start, (uint32_t)count);
+		errno = error;
+		return NULL;
+	}
+	return start;
 }
 
 void *xengntshr_share_page_notify(xengntshr_handle *xgs, uint32_t domid, uint32_t *ref,
 				  int writable, uint32_t notify_offset, evtchn_port_t notify_port)
 {
-	(void)xgs;
-	(void)domid;
-	(void)ref;
-	(void)writable;
-	(void)notify_offset;
-	(void)notify_port;
-	errno = ENOSYS;
-	return NULL;
-}
-
-int xengntshr_unshare(xengntshr_handle *xgs, void *start_address, uint32_t count)
-{
-	(void)xgs;
-	(void)start_address;
-	(void)count;
-	return refuse(ENOSYS);
+	if (notify_offset != UINT32_MAX || notify_port != UINT32_MAX) {
+		errno = ENOSYS;
+		return NULL;
+	}
+	return xengntshr_share_pages(xgs, domid, 1, ref, writable);
 }

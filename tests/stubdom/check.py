@@ -50,7 +50,8 @@ def boot(tally, ingredients, options, settings):
     machine = run_machine(tally, directory, ingredients.hypervisor(), ingredients.kernel(), dom0,
                           SILENCE, options.limit, memory=MEMORY)
     if tally.outcomes["failed"]:
-        print("the console:\n    " + machine.console_tail(60).replace("\n", "\n    "))
+        lines = [line for line in machine.console_tail(2000).splitlines() if "HVM" not in line]
+        print("the console:\n    " + "\n    ".join(lines[-60:]))
 
 
 def main():

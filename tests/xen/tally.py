@@ -41,6 +41,8 @@ class Tally:
             self.count(**message)
         elif kind == "log":
             self.logs.append((message["title"], message["text"]))
+        elif kind == "report":
+            self.say("        " + message["text"])
         elif kind == "xen":
             self.say(f"booted: Xen {message['version']}")
         else:

@@ -2,7 +2,7 @@
 /*
  * What the parts of live update share. Private to update*.c.
  *
- *      update.c           the daemon's part of sessions (liveupdate/session.h)
+ *      update.c           the daemon's part of sessions (liveupdate/update-session.h)
  *      update-own.c       to a program of our own kind: checker, guard, exec
  *      update-foreign.c   to any other xenstored: a plain image in a file, exec
  *      update-exec.c      what both need: arguments, descriptors, the image as a file

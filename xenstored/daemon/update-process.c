@@ -6,10 +6,8 @@
 #include "daemon/update-parts.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "daemon/log.h"
+#include "daemon/trace-state.h"
 
 static struct client *adopt_socket(void *data, int fd)
 {
@@ -30,34 +28,15 @@ static int adopt_ring(void *data, unsigned int domid, uint32_t port, struct tran
 static void get_log(void *data, struct stream_log *log)
 {
 	const struct update *update = data;
-	const char *name = update->trace->name ? update->trace->name : "";
 
-	log->flags = update->trace->fd >= 0 ? STREAM_LOG_ON : 0;
-	log->switches = update->trace->switches;
-	log->file = (struct stream_text){name, (uint32_t)strlen(name)};
+	trace_save(update->trace, log);
 }
 
 static void set_log(void *data, const struct stream_log *log)
 {
 	struct update *update = data;
-	struct trace *trace = update->trace;
-	bool same = trace->name && !strcmp(trace->name, log->file.data);
 
-	/* A command line that names another file means it. */
-	if (trace->name && !same)
-		return;
-	for (enum trace_class i = 0; i < TRACE_CLASSES; i++) {
-		char text[16];
-
-		snprintf(text, sizeof(text), "%c%s", log->switches & (1u << i) ? '+' : '-',
-			 trace_class_name(i));
-		trace_switch(trace, text);
-	}
-	if (!(log->flags & STREAM_LOG_ON))
-		trace_close(trace);
-	else if ((!same || trace->fd < 0) && trace_open(trace, log->file.data))
-		log_message(LOG_WARNING, "Could not open trace file %s: %s", log->file.data,
-			    strerror(errno));
+	trace_restore(update->trace, log);
 }
 
 void update_process_init(struct update *update)

@@ -28,7 +28,7 @@ void update_init(struct update *update, struct core *core, struct host *host,
 	update->trace = trace;
 	update->argv = argv;
 	update->rundir = rundir;
-	session_init(&update->session, core, session_ended, update);
+	update_session_init(&update->session, core, session_ended, update);
 	update_process_init(update);
 }
 
@@ -36,7 +36,7 @@ static void client_gone(void *data, const struct client *client)
 {
 	struct update *update = data;
 
-	session_client_gone(&update->session, client);
+	update_session_client_gone(&update->session, client);
 }
 
 /* Why this cannot be the new program, or NULL. */
@@ -58,12 +58,12 @@ static int control_file(struct update *update, struct request *request, const st
 {
 	const char *why;
 
-	if (!session_open(&update->session, request, out))
+	if (!update_session_open(&update->session, request, out))
 		return 0;
 	why = accept_file(update, file);
 	if (why) {
 		control_print(out, "%s", why);
-		session_end(&update->session);
+		update_session_end(&update->session);
 	}
 	return 0;
 }
@@ -75,7 +75,7 @@ static int control_update(void *data, struct request *request, const struct arg 
 
 	if (count == 2 && arg_is(&args[0], "-f"))
 		return control_file(update, request, &args[1], out);
-	return session_control(&update->session, request, args, count, out);
+	return update_session_control(&update->session, request, args, count, out);
 }
 
 const struct administration_update update_administration = {
@@ -111,6 +111,6 @@ int update_run(struct update *update)
 					      : update_foreign_run(update, &why);
 	if (!why)
 		return again;
-	session_answer(&update->session, why);
+	update_session_answer(&update->session, why);
 	return 0;
 }

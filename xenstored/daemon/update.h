@@ -21,7 +21,7 @@
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
 #include "liveupdate/image.h"
-#include "liveupdate/session.h"
+#include "liveupdate/update-session.h"
 
 struct update {
 	struct core *core;
@@ -34,7 +34,7 @@ struct update {
 	struct trace *trace;
 	struct image_process process;
 
-	struct session session;
+	struct update_session session;
 	char file[PATH_MAX]; /* of the session: the new program */
 	pid_t checker;	     /* the new program, trying an image; 0 = not yet started */
 	bool checked;	     /* it could restore the image */

@@ -30,6 +30,8 @@
 #define NS_PER_MS 1000000u
 
 struct stubdom {
+	int argc;
+	char **argv;
 	struct options options;
 	struct administration administration;
 	struct world world;
@@ -75,13 +77,13 @@ static void say_what_there_is(void)
 		    events_abi() == EVENTS_FIFO ? "FIFO" : "2-level");
 }
 
-static void make_core(struct stubdom *stubdom)
+static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 {
 	struct core_config config;
 
 	core_config_defaults(&config);
 	settings_fill(&stubdom->options, &config);
-	stubdom_host_open(&stubdom->host, &stubdom->options, 0, &config, &stubdom->world);
+	stubdom_host_open(&stubdom->host, &stubdom->options, virq_port, &config, &stubdom->world);
 	/* Above all that an earlier store on this host can have given out. */
 	config.generation = clock_wall_ns() / 1000;
 	if (getrandom(&config.secret, sizeof(config.secret), 0) != sizeof(config.secret))
@@ -93,7 +95,8 @@ static void make_core(struct stubdom *stubdom)
 	if (!stubdom->core)
 		fatal("out of memory");
 	stubdom_host_attach(&stubdom->host, stubdom->core);
-	stubdom_update_init(&stubdom->update, stubdom->core);
+	stubdom_update_init(&stubdom->update, stubdom->core, &stubdom->host, &stubdom->files,
+			    &stubdom->administration.trace, stubdom->argc, stubdom->argv);
 	administration_attach(&stubdom->administration, stubdom->core,
 			      &stubdom_update_administration, &stubdom->update);
 }
@@ -128,6 +131,7 @@ static int turn(struct stubdom *stubdom)
 	take_events(&stubdom->host);
 	due = core_turn(stubdom->core);
 	due = sooner(due, files_turn(&stubdom->files));
+	due = sooner(due, stubdom_update_run(&stubdom->update));
 	/* The front-end may have asked the store for something. */
 	return TAILQ_EMPTY(&stubdom->core->runnable) ? due : 0;
 }
@@ -144,12 +148,28 @@ _Noreturn static void run(struct stubdom *stubdom)
 	}
 }
 
+/* The state is that of the image before, or there is none but domain 0. */
+static void begin(struct stubdom *stubdom, const struct handover *handover)
+{
+	if (handover) {
+		stubdom_update_restore(&stubdom->update, handover);
+		return;
+	}
+	if (stubdom->options.event_port <= 0)
+		fatal("--event PORT is missing: there is no way to domain 0");
+	stubdom_host_introduce(&stubdom->host, (unsigned int)stubdom->options.event_port);
+}
+
 int main(int argc, char **argv)
 {
 	static struct stubdom stubdom;
+	const struct handover *handover = stubdom_update_found();
 
+	stubdom.argc = argc;
+	stubdom.argv = argv;
 	settings_read(&stubdom.options, argc, argv);
-	if (files_init(&stubdom.files, &stubdom.administration.trace, NULL))
+	if (files_init(&stubdom.files, &stubdom.administration.trace,
+		       stubdom_update_files(handover)))
 		fatal("out of memory");
 	log_redirect(log_line, &stubdom);
 	say_what_there_is();
@@ -157,10 +177,8 @@ int main(int argc, char **argv)
 		log_message(LOG_NOTICE, "%s", stubdom.options.notes);
 	administration_init(&stubdom.administration);
 	settings_open_trace(&stubdom.options, &stubdom.administration.trace);
-	make_core(&stubdom);
-	if (stubdom.options.event_port <= 0)
-		fatal("--event PORT is missing: there is no way to domain 0");
-	stubdom_host_introduce(&stubdom.host, (unsigned int)stubdom.options.event_port);
+	make_core(&stubdom, handover ? handover->virq_port : 0);
+	begin(&stubdom, handover);
 	if (files_start(&stubdom.files, stubdom.core, &stubdom.host.evtchn, take_events,
 			&stubdom.host))
 		log_message(LOG_ERR, "no files: the device cannot be watched");

@@ -84,19 +84,11 @@ static void close_transport(struct transport *transport)
 	of_transport(transport)->client = NULL;
 }
 
-static void describe(struct transport *transport, struct transport_place *place)
-{
-	(void)transport;
-	place->fd = -1;
-	place->port = 0;
-}
-
 static const struct transport_ops own_ops = {
 	.receive = receive,
 	.send = send_bytes,
 	.fail = fail,
 	.close = close_transport,
-	.describe = describe,
 };
 
 int own_client_open(struct own_client *own, struct core *core)

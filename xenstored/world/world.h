@@ -53,7 +53,7 @@ struct transport_ops {
 	/* Stop serving but stay known: report @error (an enum transport_error) to the peer. */
 	void (*fail)(struct transport *transport, int error);
 	void (*close)(struct transport *transport);
-	/* How another process image can take the stream over. */
+	/* How another process image can take the stream over; NULL: it cannot. */
 	void (*describe)(struct transport *transport, struct transport_place *place);
 };
 

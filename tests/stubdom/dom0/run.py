@@ -8,6 +8,8 @@ import checks_guests  # noqa: F401
 import checks_reuse  # noqa: F401
 import checks_hostile  # noqa: F401
 import checks_stub_system  # noqa: F401
+import checks_stub_update  # noqa: F401
+import checks_stub_bench  # noqa: F401
 import checks_stub_end  # noqa: F401
 import chosen
 from framework import CHECKS

@@ -42,13 +42,22 @@ class StubHost(Host):
         return None
 
     def stop(self):
-        self.hypervisor.pause(self.domid)
+        if self.domid is None:
+            super().stop()
+        else:
+            self.hypervisor.pause(self.domid)
 
     def go_on(self):
-        self.hypervisor.unpause(self.domid)
+        if self.domid is None:
+            super().go_on()
+        else:
+            self.hypervisor.unpause(self.domid)
 
     def new_client(self):
         return RingClient()
+
+    def mapped_rings(self):
+        return 0  # which is not to be seen from here
 
     def memory_pages(self):
         """(pages that the domain has now, limit in kB)"""

@@ -109,6 +109,12 @@ class Control:
         number, _label, flags, reason = struct.unpack_from("<IIII", info)
         return (flags & 1, flags >> 1 & 1, flags >> 2 & 1, reason) if number == domid else None
 
+    def memory(self, domid):
+        """(pages that the domain has, its limit in kB)"""
+        info = ctypes.create_string_buffer(4096)
+        self.library.xc_domain_getinfo(self.handle, ctypes.c_uint32(domid), 1, info)
+        return struct.unpack_from("<Q", info, 16)[0], struct.unpack_from("<Q", info, 64)[0]
+
     def create(self, domid, uuid):
         """A domain without memory; the domid may still be taken by what is left of another."""
         config = bytearray(256)  # larger than the structure; what is not set here is 0

@@ -20,6 +20,7 @@ def session(make_host, before=lambda _settings, _host: None):
     version = xen_version()
     host = make_host(settings, version)
     reporter.send("xen", version="%d.%d" % version)
+    host.report = lambda text: reporter.send("report", text=text)
     before(settings, host)
     try:
         run_all(reporter, settings, version, host)

@@ -15,6 +15,7 @@
 #include "stubdom/ring0/grants.h"
 #include "stubdom/ring0/hypercall.h"
 #include "stubdom/ring0/memory.h"
+#include "stubdom/ring0/pristine.h"
 #include "stubdom/ring0/processor.h"
 #include "stubdom/ring0/random.h"
 #include "stubdom/ring0/ring0.h"
@@ -163,6 +164,7 @@ static void init_or_panic(const char *what, int error)
 /* Called by start.S, on the boot stack. Returns the stack pointer for the C library's start. */
 uintptr_t boot(const struct hvm_start_info *info)
 {
+	pristine_keep();
 	traps_init();
 	if (!hypercall_init(&ring0.hypervisor))
 		ring0_panic("no hypervisor");

@@ -131,6 +131,18 @@ static bool is_backed(uintptr_t address)
 	return kept;
 }
 
+void memory_refresh_limit(void)
+{
+	uintptr_t limit = memory_map_end(NULL, 0, 0, reservation_pages(XENMEM_maximum_reservation));
+
+	ring0_memory.limit = limit > ring0_memory.end ? limit : ring0_memory.end;
+}
+
+size_t memory_limit_kb(void)
+{
+	return reservation_pages(XENMEM_maximum_reservation) * (LAYOUT_PAGE / 1024);
+}
+
 void memory_boot(uintptr_t image_end)
 {
 	struct memory_map_entry map[MAP_ENTRIES];

@@ -203,6 +203,14 @@ int memory_unmap(struct memory *memory, uintptr_t address, size_t size)
 	return 0;
 }
 
+size_t memory_missing(const struct memory *memory, size_t size)
+{
+	size_t there = (free_at_end(memory) << LAYOUT_PAGE_SHIFT) + (memory->limit - memory->end);
+
+	size = page_up(size);
+	return size > there ? size - there : 0;
+}
+
 size_t memory_shrink(struct memory *memory)
 {
 	size_t count = free_at_end(memory), most;

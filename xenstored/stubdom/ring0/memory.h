@@ -79,11 +79,20 @@ int memory_unmap(struct memory *memory, uintptr_t address, size_t size);
 /** Give populated pages that are free at the end back, down to @initial. Returns how many. */
 size_t memory_shrink(struct memory *memory);
 
+/** Bytes that memory_map_top() lacks for @size, when it has failed. */
+size_t memory_missing(const struct memory *memory, size_t size);
+
 /** Pages that could be handed out: populated and free, and those that may still be populated. */
 size_t memory_available(const struct memory *memory);
 
 /* The domain's. */
 extern struct memory ring0_memory;
+
+/** The domain's limit may have been changed from outside: learn of it. */
+void memory_refresh_limit(void);
+
+/** The domain's limit in KB, as whoever sets it counts. */
+size_t memory_limit_kb(void);
 
 /** Find out what there is, and set ring0_memory up. @image_end: behind the image. */
 void memory_boot(uintptr_t image_end);

@@ -11,6 +11,7 @@
 #include "stubdom/ring0/console.h"
 #include "stubdom/ring0/events.h"
 #include "stubdom/ring0/hypercall.h"
+#include "stubdom/ring0/kexec.h"
 #include "stubdom/ring0/processor.h"
 #include "stubdom/ring0/ring0.h"
 
@@ -170,6 +171,7 @@ _Noreturn void ring0_panic(const char *format, ...)
 	print(format, args);
 	va_end(args);
 	put_text("\n");
+	kexec_go_back("The new image ended before it served; its messages say why.");
 	ring0_shutdown(SHUTDOWN_crash);
 }
 

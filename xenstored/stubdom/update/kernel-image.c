@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "liveupdate/elf-note.h"
+
 #define PAGE	    4096u
-#define HEADERS_MAX 64u	   /* program headers; more are refused */
-#define NOTES_MAX   65536u /* bytes of a segment of notes; larger ones are not looked at */
+#define HEADERS_MAX 64u /* program headers; more are refused */
 
 #define XEN_NOTE_NAME	 "Xen"
 #define XEN_PHYS32_ENTRY 18u
@@ -37,40 +38,6 @@ static bool refuse(const struct file *file, const char *format, ...)
 static bool inside(const struct file *file, uint64_t offset, uint64_t size)
 {
 	return offset <= file->size && size <= file->size - offset;
-}
-
-/* The notes that matter. Returns false at the first one that cannot be read. */
-static bool read_notes(const char *at, uint64_t size, struct kernel_image *image, bool *has_entry,
-		       bool *has_note)
-{
-	while (size >= sizeof(Elf64_Nhdr)) {
-		Elf64_Nhdr header;
-		uint64_t name, desc;
-
-		memcpy(&header, at, sizeof(header));
-		name = ((uint64_t)header.n_namesz + 3) & ~(uint64_t)3;
-		desc = ((uint64_t)header.n_descsz + 3) & ~(uint64_t)3;
-		at += sizeof(header);
-		size -= sizeof(header);
-		if (name > size || desc > size - name)
-			return false;
-		if (header.n_type == XEN_PHYS32_ENTRY && header.n_namesz == sizeof(XEN_NOTE_NAME) &&
-		    header.n_descsz == sizeof(image->entry) &&
-		    !memcmp(at, XEN_NOTE_NAME, sizeof(XEN_NOTE_NAME))) {
-			memcpy(&image->entry, at + name, sizeof(image->entry));
-			*has_entry = true;
-		}
-		if (header.n_type == KERNEL_NOTE_TYPE &&
-		    header.n_namesz == sizeof(KERNEL_NOTE_NAME) &&
-		    header.n_descsz >= sizeof(image->note) &&
-		    !memcmp(at, KERNEL_NOTE_NAME, sizeof(KERNEL_NOTE_NAME))) {
-			memcpy(&image->note, at + name, sizeof(image->note));
-			*has_note = true;
-		}
-		at += name + desc;
-		size -= name + desc;
-	}
-	return true;
 }
 
 /* Put a segment in its place by address. */
@@ -153,11 +120,28 @@ static bool read_header(const struct file *file, Elf64_Ehdr *header)
 	return true;
 }
 
+static bool read_notes(const struct file *file, uint32_t layout, struct kernel_image *image)
+{
+	static const struct elf_note_name entry = {XEN_NOTE_NAME, sizeof(XEN_NOTE_NAME),
+						   XEN_PHYS32_ENTRY};
+	static const struct elf_note_name own = {KERNEL_NOTE_NAME, sizeof(KERNEL_NOTE_NAME),
+						 KERNEL_NOTE_TYPE};
+
+	if (elf_note_parse(file->bytes, file->size, &entry, &image->entry, sizeof(image->entry)))
+		return refuse(file, "The kernel has no PVH entry: it is not made to be a domain.");
+	if (elf_note_parse(file->bytes, file->size, &own, &image->note, sizeof(image->note)))
+		return refuse(file, "The kernel is no xenstored that could take over.");
+	if (image->note.layout != layout)
+		return refuse(file,
+			      "The kernel expects memory layout %u; this domain has layout %u.",
+			      image->note.layout, layout);
+	return true;
+}
+
 bool kernel_image_check(const void *bytes, uint64_t size, const struct kernel_room *room,
 			uint32_t layout, struct kernel_image *image, char *why)
 {
 	struct file file = {.bytes = bytes, .size = size, .why = why};
-	bool has_entry = false, has_note = false;
 	Elf64_Ehdr header;
 
 	memset(image, 0, sizeof(*image));
@@ -173,21 +157,6 @@ bool kernel_image_check(const void *bytes, uint64_t size, const struct kernel_ro
 					     "is linked dynamically.");
 		if (segment.p_type == PT_LOAD && !add_segment(&file, &segment, room, image))
 			return false;
-		if (segment.p_type != PT_NOTE || segment.p_filesz > NOTES_MAX)
-			continue;
-		if (!inside(&file, segment.p_offset, segment.p_filesz))
-			return refuse(&file, "The kernel is cut off: its notes are missing.");
-		if (!read_notes(file.bytes + segment.p_offset, segment.p_filesz, image, &has_entry,
-				&has_note))
-			return refuse(&file, "The kernel's notes cannot be read.");
 	}
-	if (!has_entry)
-		return refuse(&file, "The kernel has no PVH entry: it is not made to be a domain.");
-	if (!has_note)
-		return refuse(&file, "The kernel is no xenstored that could take over.");
-	if (image->note.layout != layout)
-		return refuse(&file,
-			      "The kernel expects memory layout %u; this domain has layout %u.",
-			      image->note.layout, layout);
-	return check_segments(&file, room, image);
+	return read_notes(&file, layout, image) && check_segments(&file, room, image);
 }

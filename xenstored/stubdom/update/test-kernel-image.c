@@ -209,13 +209,13 @@ static void test_notes_that_cannot_be_read(void **state)
 
 	(void)state;
 	kernel.note.header.n_namesz = UINT32_MAX;
-	expect_refused(&kernel, "notes cannot be read");
+	expect_refused(&kernel, "no xenstored");
 	kernel = good_kernel();
 	kernel.note.header.n_descsz = UINT32_MAX - 2;
-	expect_refused(&kernel, "notes cannot be read");
+	expect_refused(&kernel, "no xenstored");
 	kernel = good_kernel();
 	kernel.notes.p_offset = sizeof(kernel);
-	expect_refused(&kernel, "notes are missing");
+	expect_refused(&kernel, "no PVH entry");
 	kernel = good_kernel();
 	kernel.notes.p_filesz = 4;
 	expect_refused(&kernel, "no PVH entry");

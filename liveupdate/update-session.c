@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who may say what, and when. */
-#include "liveupdate/session.h"
+#include "liveupdate/update-session.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-void session_init(struct session *session, struct core *core, void (*ended)(void *data), void *data)
+void update_session_init(struct update_session *session, struct core *core,
+			 void (*ended)(void *data), void *data)
 {
 	memset(session, 0, sizeof(*session));
 	session->core = core;
@@ -14,7 +15,7 @@ void session_init(struct session *session, struct core *core, void (*ended)(void
 	session->data = data;
 }
 
-void session_end(struct session *session)
+void update_session_end(struct update_session *session)
 {
 	session->ended(session->data);
 	free(session->cmdline);
@@ -23,7 +24,7 @@ void session_end(struct session *session)
 	session->started = false;
 }
 
-void session_answer(struct session *session, const char *text)
+void update_session_answer(struct update_session *session, const char *text)
 {
 	struct client *client = session->requester.client;
 	size_t len = strlen(text) + 1;
@@ -38,18 +39,19 @@ void session_answer(struct session *session, const char *text)
 		client_queue_answer(session->core, client, message);
 	}
 	memset(&session->requester, 0, sizeof(session->requester));
-	session_end(session);
+	update_session_end(session);
 }
 
-void session_client_gone(struct session *session, const struct client *client)
+void update_session_client_gone(struct update_session *session, const struct client *client)
 {
 	if (session->requester.client == client)
 		memset(&session->requester, 0, sizeof(session->requester));
 	if (session->owner == client)
-		session_end(session);
+		update_session_end(session);
 }
 
-bool session_open(struct session *session, struct request *request, struct control_text *out)
+bool update_session_open(struct update_session *session, struct request *request,
+			 struct control_text *out)
 {
 	if (session->owner) {
 		control_print(out, "live-update session already active.");
@@ -60,8 +62,8 @@ bool session_open(struct session *session, struct request *request, struct contr
 	return true;
 }
 
-bool session_is_mine(const struct session *session, const struct request *request,
-		     struct control_text *out)
+bool update_session_is_mine(const struct update_session *session, const struct request *request,
+			    struct control_text *out)
 {
 	if (session->owner == request->client)
 		return true;
@@ -69,10 +71,10 @@ bool session_is_mine(const struct session *session, const struct request *reques
 	return false;
 }
 
-static int set_cmdline(struct session *session, struct request *request, const struct arg *text,
-		       struct control_text *out)
+static int set_cmdline(struct update_session *session, struct request *request,
+		       const struct arg *text, struct control_text *out)
 {
-	if (!session_is_mine(session, request, out))
+	if (!update_session_is_mine(session, request, out))
 		return 0;
 	free(session->cmdline);
 	session->cmdline = strdup(text->text);
@@ -82,7 +84,7 @@ static int set_cmdline(struct session *session, struct request *request, const s
 	return 0;
 }
 
-static int start(struct session *session, struct request *request, const struct arg *args,
+static int start(struct update_session *session, struct request *request, const struct arg *args,
 		 size_t count, struct control_text *out)
 {
 	session->force = false;
@@ -100,12 +102,12 @@ static int start(struct session *session, struct request *request, const struct 
 		} else
 			return EINVAL;
 	}
-	if (!session_is_mine(session, request, out))
+	if (!update_session_is_mine(session, request, out))
 		return 0;
 	if (session->version < 1 || session->version > 2) {
 		/* A refused start ends the session, so that the next one can begin. */
 		control_print(out, "Migration stream version not supported.");
-		session_end(session);
+		update_session_end(session);
 		return 0;
 	}
 	core_log(session->core, LOG_INFO, "live-update: start, force=%d, to=%u", session->force,
@@ -119,7 +121,7 @@ static int start(struct session *session, struct request *request, const struct 
 	return REQUEST_SILENT;
 }
 
-static int cancel(struct session *session, struct control_text *out)
+static int cancel(struct update_session *session, struct control_text *out)
 {
 	if (!session->owner) {
 		control_print(out, "No live-update session active.");
@@ -127,14 +129,14 @@ static int cancel(struct session *session, struct control_text *out)
 	}
 	core_log(session->core, LOG_INFO, "live-update: abort");
 	if (session->started)
-		session_answer(session, "Cancellation was requested");
+		update_session_answer(session, "Cancellation was requested");
 	else
-		session_end(session);
+		update_session_end(session);
 	return 0;
 }
 
-int session_control(struct session *session, struct request *request, const struct arg *args,
-		    size_t count, struct control_text *out)
+int update_session_control(struct update_session *session, struct request *request,
+			   const struct arg *args, size_t count, struct control_text *out)
 {
 	if (count == 2 && arg_is(&args[0], "-c"))
 		return set_cmdline(session, request, &args[1], out);

@@ -7,13 +7,13 @@
  * on, the settings of the start, the answer that is owed, is the same wherever xenstored runs.
  * (spec: cli-and-control.md section 7, stubdom.md section 7)
  */
-#ifndef LIVEUPDATE_SESSION_H
-#define LIVEUPDATE_SESSION_H
+#ifndef LIVEUPDATE_UPDATE_SESSION_H
+#define LIVEUPDATE_UPDATE_SESSION_H
 
 #include "control/control.h"
 #include "liveupdate/image.h"
 
-struct session {
+struct update_session {
 	struct core *core;
 	/* The session is over: give up what the platform has collected for it. */
 	void (*ended)(void *data);
@@ -31,32 +31,33 @@ struct session {
 };
 
 /** No session. @ended, with @data: see above. */
-void session_init(struct session *session, struct core *core, void (*ended)(void *data),
-		  void *data);
+void update_session_init(struct update_session *session, struct core *core,
+			 void (*ended)(void *data), void *data);
 
 /**
  * For the platform's own words: open a session for the requester. Returns whether it is open; if
  * not, the answer is in @out.
  */
-bool session_open(struct session *session, struct request *request, struct control_text *out);
+bool update_session_open(struct update_session *session, struct request *request,
+			 struct control_text *out);
 
 /** Whether the session is the requester's; if not, the answer is in @out. */
-bool session_is_mine(const struct session *session, const struct request *request,
-		     struct control_text *out);
+bool update_session_is_mine(const struct update_session *session, const struct request *request,
+			    struct control_text *out);
 
 /**
  * The words that are the same everywhere: -c, -a, -s. As a request handler; EINVAL for any other.
  */
-int session_control(struct session *session, struct request *request, const struct arg *args,
-		    size_t count, struct control_text *out);
+int update_session_control(struct update_session *session, struct request *request,
+			   const struct arg *args, size_t count, struct control_text *out);
 
 /** End the session without an answer. */
-void session_end(struct session *session);
+void update_session_end(struct update_session *session);
 
 /** Answer the start that waits, and end the session. */
-void session_answer(struct session *session, const char *text);
+void update_session_answer(struct update_session *session, const char *text);
 
 /** A client is gone: what was its own ends. */
-void session_client_gone(struct session *session, const struct client *client);
+void update_session_client_gone(struct update_session *session, const struct client *client);
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Both are a jump to a page that is ready. */
+#include "stubdom/ring0/kexec.h"
+
+#include <string.h>
+
+#include "stubdom/ring0/state.h"
+
+#include <xen/arch-x86/hvm/start_info.h>
+
+_Noreturn void kexec_jump(void)
+{
+	ring0_state_arm(true);
+	__asm__ volatile("jmp *%0" : : "r"((uintptr_t)LAYOUT_TRAMPOLINE) : "memory");
+	__builtin_unreachable();
+}
+
+void kexec_go_back(const char *why)
+{
+	struct hvm_start_info *info = (struct hvm_start_info *)(uintptr_t)LAYOUT_START_INFO;
+	struct kexec_back *back = kexec_back();
+	size_t len = 0;
+
+	if (!ring0_updated || back->state != KEXEC_BACK_READY)
+		return;
+	back->state = KEXEC_BACK_TAKEN;
+	for (; why[len] && len + 1 < sizeof(back->why); len++)
+		back->why[len] = why[len];
+	back->why[len] = 0;
+	info->cmdline_paddr = (uintptr_t)back->command_line;
+	memcpy((void *)(uintptr_t)LAYOUT_TRAMPOLINE, (void *)(uintptr_t)KEXEC_BACK_PAGE,
+	       sizeof(struct trampoline));
+	kexec_jump();
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the next image finds, what the way back needs, and the jump. */
+#include "stubdom/update-parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "stubdom/ring0/kexec.h"
+#include "stubdom/update/start-info.h"
+#include "stubdom/update/trampoline-page.h"
+
+_Static_assert(sizeof(struct handover) <= LAYOUT_HANDOVER_END - LAYOUT_HANDOVER, "one page");
+_Static_assert(sizeof(struct ninep_saved) <= sizeof(((struct handover *)0)->files), "it fits");
+
+static bool append(char *line, size_t room, const char *word)
+{
+	size_t len = strlen(line);
+
+	if (len + strlen(word) + 2 > room)
+		return false;
+	snprintf(line + len, room - len, "%s%s", len ? " " : "", word);
+	return true;
+}
+
+static bool is_update_option(const char *word)
+{
+	return !strcmp(word, "-U") || !strcmp(word, "--live-update");
+}
+
+/* The words of this image. */
+static bool old_line(const struct stubdom_update *update, char *line, size_t room)
+{
+	line[0] = 0;
+	for (int i = 1; i < update->argc; i++)
+		if (!is_update_option(update->argv[i]) && !append(line, room, update->argv[i]))
+			return false;
+	return append(line, room, "-U");
+}
+
+/* What was given for the new one, and only that; or ours. */
+static bool new_line(const struct stubdom_update *update, char *line, size_t room)
+{
+	if (!update->session.cmdline)
+		return old_line(update, line, room);
+	line[0] = 0;
+	return append(line, room, update->session.cmdline) && append(line, room, "-U");
+}
+
+static bool prepare_start(const struct stubdom_update *update, const struct update_memory *memory)
+{
+	const struct start_module module[] = {
+		{(uintptr_t)memory->state, memory->state_size, MODULE_STATE},
+		{(uintptr_t)memory->previous, memory->previous_size, MODULE_PREVIOUS},
+	};
+	char line[KEXEC_LINE_MAX];
+
+	return new_line(update, line, sizeof(line)) &&
+	       start_info_make((void *)LAYOUT_START_INFO, LAYOUT_START_INFO_END - LAYOUT_START_INFO,
+			       LAYOUT_START_INFO, module, 2, line);
+}
+
+static bool fill(uintptr_t page, const struct kernel_image *image, const char *file)
+{
+	return trampoline_fill((struct trampoline *)page, trampoline_code,
+			       (size_t)(trampoline_code_end - trampoline_code), image,
+			       (uintptr_t)file, LAYOUT_START_INFO);
+}
+
+/* The way back is this image, with its own command line and the same modules. */
+static bool prepare_back(const struct stubdom_update *update, const struct update_memory *memory)
+{
+	const struct kernel_room room = {LAYOUT_IMAGE, (uintptr_t)memory->state};
+	struct kexec_back *back = kexec_back();
+	struct kernel_image image;
+	char why[KERNEL_WHY_MAX];
+
+	memset(back, 0, sizeof(*back));
+	if (!kernel_image_check(memory->previous, memory->previous_size, &room, LAYOUT_VERSION,
+				&image, why)) {
+		log_message(LOG_ERR, "live-update: no way back: %s", why);
+		return false;
+	}
+	return old_line(update, back->command_line, sizeof(back->command_line)) &&
+	       fill(KEXEC_BACK_PAGE, &image, memory->previous);
+}
+
+static void fill_handover(const struct stubdom_update *update, const struct update_memory *memory,
+			  uint64_t started)
+{
+	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
+	struct ninep_saved files;
+
+	memset(handover, 0, sizeof(*handover));
+	handover->kind = HANDOVER_MEMORY;
+	handover->state_size = memory->state_size;
+	handover->state_sum = handover_sum(memory->state, memory->state_size);
+	handover->state = (struct handover_range){(uintptr_t)memory->state, memory->state_size};
+	handover->previous = (struct handover_range){(uintptr_t)memory->previous,
+						     memory->previous_size};
+	handover->virq_port = update->host->virq_port;
+	ninep_save(update->files->ninep, &files);
+	handover->files_size = sizeof(files);
+	memcpy(handover->files, &files, sizeof(files));
+	handover->started = started;
+	handover_seal(handover);
+}
+
+void update_jump(struct stubdom_update *update, const struct kernel_image *image,
+		 const struct update_memory *memory, uint64_t started)
+{
+	if (!prepare_start(update, memory) || !prepare_back(update, memory) ||
+	    !fill(LAYOUT_TRAMPOLINE, image, update->kernel))
+		return;
+	log_message(LOG_NOTICE, "live-update: %zu bytes of state; starting the new image",
+		    memory->state_size);
+	fill_handover(update, memory, started);
+	kexec_back()->state = KEXEC_BACK_READY;
+	kexec_jump();
+}

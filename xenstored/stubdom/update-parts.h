@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of live update share. Private to update*.c.
+ *
+ *	update.c        sessions, and the steps of an update
+ *	update-state.c  the state: how long it is, written, checked
+ *	update-jump.c   what the next image is started with, and the start
+ *	update-start.c  the other end: an image that another one has started
+ */
+#ifndef XENSTORED_STUBDOM_UPDATE_PARTS_H
+#define XENSTORED_STUBDOM_UPDATE_PARTS_H
+
+#include "stubdom/update.h"
+#include "stubdom/update/kernel-image.h"
+
+/* Texts of modules, by which a foreign image could know them. */
+#define MODULE_STATE	"xenstored-state"
+#define MODULE_PREVIOUS "xenstored-previous"
+
+/* Memory that an update holds beside the new image's file. */
+struct update_memory {
+	char *state;
+	size_t state_size;
+	char *previous; /* the file of this image */
+	size_t previous_size;
+};
+
+/** Give all of it back. */
+void update_memory_free(struct update_memory *memory);
+
+/**
+ * Pages at the highest free place, for @size bytes; the domain's limit may have been raised.
+ * @why: KERNEL_WHY_MAX bytes; says how much is missing when there is none
+ * Returns NULL then.
+ */
+char *update_memory_get(size_t size, char *why);
+
+/** Write the state into memory, and check what was written. Returns whether it is good; else @why.
+ */
+bool update_state_write(struct stubdom_update *update, struct update_memory *memory, char *why);
+
+/** Check the stream as a whole, without making anything of it. Returns whether it is good. */
+bool update_state_check(const void *state, size_t size, char *why);
+
+/**
+ * Start the image. Returns only if the command line is too long.
+ * @image: of the file that the session has
+ */
+void update_jump(struct stubdom_update *update, const struct kernel_image *image,
+		 const struct update_memory *memory, uint64_t started);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state as a stream, at the place where the next image reads it. Its length is counted first,
+ * since memory that is too short must be known before anything is written.
+ */
+#include "stubdom/update-parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "liveupdate/stream-check.h"
+#include "stubdom/ring0/memory.h"
+
+char *update_memory_get(size_t size, char *why)
+{
+	uintptr_t address;
+	size_t missing;
+
+	memory_refresh_limit();
+	address = memory_map_top(&ring0_memory, size);
+	if (address)
+		return (char *)address;
+	missing = memory_missing(&ring0_memory, size) / 1024;
+	snprintf(why, KERNEL_WHY_MAX,
+		 "Allocation failure: %zu KB are missing. Raise the domain's limit to %zu MB (xl "
+		 "mem-max) and try again.",
+		 missing, (memory_limit_kb() + missing) / 1024 + 1);
+	return NULL;
+}
+
+static void give_back(char **place, size_t size)
+{
+	if (*place)
+		memory_unmap(&ring0_memory, (uintptr_t)*place, size);
+	*place = NULL;
+}
+
+void update_memory_free(struct update_memory *memory)
+{
+	give_back(&memory->state, memory->state_size);
+	give_back(&memory->previous, memory->previous_size);
+}
+
+static int count(void *sink, const void *bytes, size_t len)
+{
+	size_t *size = sink;
+
+	(void)bytes;
+	*size += len;
+	return 0;
+}
+
+struct place {
+	char *at;
+	size_t left;
+};
+
+static int put(void *sink, const void *bytes, size_t len)
+{
+	struct place *place = sink;
+
+	if (len > place->left)
+		return ENOSPC;
+	memcpy(place->at, bytes, len);
+	place->at += len;
+	place->left -= len;
+	return 0;
+}
+
+static int save(struct stubdom_update *update, int (*to)(void *, const void *, size_t), void *sink)
+{
+	struct stream_writer writer;
+	int error = stream_writer_init(&writer, stream_dialect_find("own"), 0, to, sink);
+
+	return error ? error
+		     : image_save(update->core, &update->process, &update->session.requester,
+				  &writer);
+}
+
+bool update_state_check(const void *state, size_t size, char *why)
+{
+	struct stream_problem problem = {0};
+	struct stream_report report = {.problem = &problem, .room = 1};
+	struct hash_secret secret;
+	int error;
+
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+		memset(&secret, 0, sizeof(secret));
+	error = stream_check(state, size, &secret, &report);
+	/* Without memory for the check there is still the restoring, which notices as well. */
+	if (!error || error == ENOMEM)
+		return true;
+	snprintf(why, KERNEL_WHY_MAX, "The state cannot be read back: at offset %zu: %.80s",
+		 problem.offset, problem.text);
+	return false;
+}
+
+bool update_state_write(struct stubdom_update *update, struct update_memory *memory, char *why)
+{
+	struct place place;
+	size_t size = 0;
+	int error = save(update, count, &size);
+
+	if (!error) {
+		memory->state = update_memory_get(size, why);
+		memory->state_size = size;
+		if (!memory->state)
+			return false;
+		place = (struct place){memory->state, size};
+		error = save(update, put, &place);
+		/* The clock has moved on in between, but no number in the stream has a length. */
+		if (!error && place.left)
+			error = EIO;
+	}
+	if (error) {
+		snprintf(why, KERNEL_WHY_MAX, "Dump write error: %s", strerror(error));
+		return false;
+	}
+	return update_state_check(memory->state, size, why);
+}
