@@ -21,6 +21,8 @@ void core_config_defaults(struct core_config *config)
 {
 	memset(config, 0, sizeof(*config));
 	config->event_timeout_ms = 20000;
+	config->output_max = OUTPUT_MAX_DEFAULT;
+	config->snapshot_min = SNAPSHOT_MIN_DEFAULT;
 	quota_defaults(&config->quota);
 }
 

@@ -77,12 +77,24 @@ static void say_what_there_is(void)
 		    events_abi() == EVENTS_FIFO ? "FIFO" : "2-level");
 }
 
+/* Defaults that a machine with little memory cannot afford are parts of what it can have. */
+static void limit_by_memory(struct core_config *config)
+{
+	size_t most = memory_available(&ring0_memory) * LAYOUT_PAGE;
+
+	if (config->output_max > most / 8)
+		config->output_max = most / 8;
+	if (config->snapshot_min > most / 4)
+		config->snapshot_min = most / 4;
+}
+
 static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 {
 	struct core_config config;
 
 	core_config_defaults(&config);
 	settings_fill(&stubdom->options, &config);
+	limit_by_memory(&config);
 	stubdom_host_open(&stubdom->host, &stubdom->options, virq_port, &config, &stubdom->world);
 	/* Above all that an earlier store on this host can have given out. */
 	config.generation = clock_wall_ns() / 1000;

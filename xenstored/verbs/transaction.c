@@ -32,8 +32,8 @@ void transaction_limit_held(struct core *core)
 	size_t limit = core->state.live.bytes / 4;
 	struct transaction *tx;
 
-	if (limit < SNAPSHOT_MIN)
-		limit = SNAPSHOT_MIN;
+	if (limit < core->config.snapshot_min)
+		limit = core->config.snapshot_min;
 	/* A cheap bound first: most of the time nothing is held at all. */
 	if (core->state.store.bytes < core->state.live.bytes + limit || core_has_releases(core) ||
 	    transaction_held_bytes(core) <= limit)
