@@ -113,6 +113,14 @@ static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 			      &stubdom_update_administration, &stubdom->update);
 }
 
+static void report_memory(FILE *out)
+{
+	fprintf(out, "domain: %zu KB populated, up to %zu KB; %zu KB are outside of the heap\n",
+		(size_t)ring0_memory.end / 1024, (size_t)ring0_memory.limit / 1024,
+		memory_available(&ring0_memory) * (LAYOUT_PAGE / 1024));
+	fprintf(out, "kept for emergencies: %u bytes\n", spare ? SPARE_BYTES : 0);
+}
+
 static void take_events(void *host)
 {
 	stubdom_host_events(host);
@@ -189,6 +197,7 @@ int main(int argc, char **argv)
 		log_message(LOG_NOTICE, "%s", stubdom.options.notes);
 	administration_init(&stubdom.administration);
 	settings_open_trace(&stubdom.options, &stubdom.administration.trace);
+	stubdom.administration.report = report_memory;
 	make_core(&stubdom, handover ? handover->virq_port : 0);
 	begin(&stubdom, handover);
 	if (files_start(&stubdom.files, stubdom.core, &stubdom.host.evtchn, take_events,
