@@ -83,28 +83,50 @@ unsigned int hv_table_choose(const struct hv_table *table)
 	return domid < begin ? domid : HV_DOMID_INVALID;
 }
 
-int hv_table_enter(struct hypervisor *hv, struct hv_domain *domain)
+int hv_table_reserve(struct hypervisor *hv, unsigned int domid)
 {
-	struct hv_table_leaf **leaf = &hv->domains.leaves[domain->domid / HV_TABLE_LEAF];
+	struct hv_table_leaf **leaf = &hv->domains.leaves[domid / HV_TABLE_LEAF];
 
 	if (!*leaf)
 		*leaf = hv_allocate(&hv->allocator, sizeof(**leaf));
 	if (!*leaf)
 		return -XEN_ENOMEM;
-	(*leaf)->domains[domain->domid % HV_TABLE_LEAF] = domain;
 	(*leaf)->count++;
 	hv->domains.count++;
 	return 0;
 }
 
-void hv_table_leave(struct hypervisor *hv, const struct hv_domain *domain)
+void hv_table_fill(struct hypervisor *hv, struct hv_domain *domain)
 {
-	struct hv_table_leaf **leaf = &hv->domains.leaves[domain->domid / HV_TABLE_LEAF];
+	struct hv_table_leaf *leaf = hv->domains.leaves[domain->domid / HV_TABLE_LEAF];
 
-	(*leaf)->domains[domain->domid % HV_TABLE_LEAF] = NULL;
+	leaf->domains[domain->domid % HV_TABLE_LEAF] = domain;
+}
+
+void hv_table_cancel(struct hypervisor *hv, unsigned int domid)
+{
+	struct hv_table_leaf **leaf = &hv->domains.leaves[domid / HV_TABLE_LEAF];
+
 	hv->domains.count--;
 	if (--(*leaf)->count == 0) {
 		hv_release(&hv->allocator, *leaf, sizeof(**leaf));
 		*leaf = NULL;
 	}
+}
+
+int hv_table_enter(struct hypervisor *hv, struct hv_domain *domain)
+{
+	int error = hv_table_reserve(hv, domain->domid);
+
+	if (!error)
+		hv_table_fill(hv, domain);
+	return error;
+}
+
+void hv_table_leave(struct hypervisor *hv, const struct hv_domain *domain)
+{
+	struct hv_table_leaf *leaf = hv->domains.leaves[domain->domid / HV_TABLE_LEAF];
+
+	leaf->domains[domain->domid % HV_TABLE_LEAF] = NULL;
+	hv_table_cancel(hv, domain->domid);
 }

@@ -50,6 +50,15 @@ unsigned int hv_table_choose(const struct hv_table *table);
 /** Enter @domain under its domid, which is free. Returns 0 or -ENOMEM. */
 int hv_table_enter(struct hypervisor *hv, struct hv_domain *domain);
 
+/**
+ * Entering in two steps, of which the second can be done by several CPUs for different domids:
+ * hv_table_reserve() counts a domain that is not there yet (0 or -ENOMEM), hv_table_fill() enters
+ * it. A reservation that is not filled is given up by hv_table_cancel().
+ */
+int hv_table_reserve(struct hypervisor *hv, unsigned int domid);
+void hv_table_fill(struct hypervisor *hv, struct hv_domain *domain);
+void hv_table_cancel(struct hypervisor *hv, unsigned int domid);
+
 /** Take @domain out. */
 void hv_table_leave(struct hypervisor *hv, const struct hv_domain *domain);
 

@@ -38,8 +38,7 @@ void hv_domain_ref(struct hv_domain *domain)
 	domain->refs++;
 }
 
-/* Nobody holds it: from now on it is not found, and waits to be freed. */
-static void remove_domain(struct hypervisor *hv, struct hv_domain *domain)
+void hv_domain_remove(struct hypervisor *hv, struct hv_domain *domain)
 {
 	struct hv_table *table = &hv->domains;
 
@@ -56,7 +55,7 @@ static void remove_domain(struct hypervisor *hv, struct hv_domain *domain)
 void hv_domain_unref(struct hypervisor *hv, struct hv_domain *domain)
 {
 	if (--domain->refs == 0)
-		remove_domain(hv, domain);
+		hv_domain_remove(hv, domain);
 }
 
 static void free_domain(struct hypervisor *hv, struct hv_domain *domain)
@@ -64,8 +63,11 @@ static void free_domain(struct hypervisor *hv, struct hv_domain *domain)
 	hv_evtchn_table_deinit(hv, &domain->evtchns);
 	hv_grant_table_deinit(hv, &domain->grants);
 	hv_mapping_table_deinit(hv, &domain->mappings);
+	hv_vcpus_deinit(hv, &domain->vcpus);
+	hv_ioreq_deinit(hv, domain);
 	hv_p2m_deinit(&hv->allocator, &domain->p2m);
 	hv_special_deinit(&hv->allocator, &domain->special);
+	hv_p2m_deinit(&hv->allocator, &domain->iommu);
 	hv_release(&hv->allocator, domain, sizeof(*domain));
 }
 
@@ -79,6 +81,9 @@ static int check_config(struct hypervisor *hv, unsigned int caller,
 	if (!hv_is_control(hv, caller))
 		return -XEN_EPERM;
 	if (config->caps & ~(caller == HV_DOMID_XEN ? all : of_guests))
+		return -XEN_EINVAL;
+	if (config->max_grants > HV_GRANT_MAX_ENTRIES ||
+	    config->max_mappings > HV_GRANT_MAX_MAPPINGS)
 		return -XEN_EINVAL;
 	/* One machine, one hardware domain. */
 	if (config->caps & HV_CAP_HARDWARE && hv->hardware)
@@ -123,6 +128,9 @@ int hv_domain_create(struct hypervisor *hv, unsigned int caller,
 	if (!domain)
 		return -XEN_ENOMEM;
 	init_domain(domain, config);
+	/* Where memory is modelled, a domain has what it is given. */
+	if (hv->memory)
+		domain->pages = 0;
 	domain->domid = (uint16_t)chosen;
 	error = hv_table_enter(hv, domain);
 	if (error) {
@@ -130,6 +138,8 @@ int hv_domain_create(struct hypervisor *hv, unsigned int caller,
 		return error;
 	}
 
+	/* Who comes while all are being stopped begins nothing that one would have to wait for. */
+	domain->stop = hv->stopping ? HV_STOP_ASKED : HV_STOP_NOT;
 	domain->unique_id = hv_id_next(&hv->ids);
 	if (config->domid == HV_DOMID_ANY)
 		hv->domains.latest = domain->domid;
@@ -255,7 +265,11 @@ static void kill_domain(struct hypervisor *hv, struct hv_domain *domain)
 	domain->life = HV_DYING;
 	hv_evtchn_close_all(hv, domain);
 	hv_virq_forget_handler(hv, domain);
+	hv_ioreq_forget(hv, domain);
+	(void)hv_vcpus_leave(domain);
 	hv_unmap_all(hv, domain);
+	/* Its devices first, then its memory. */
+	hv_p2m_deinit(&hv->allocator, &domain->iommu);
 	/* What is still mapped by others goes when the domain is freed. */
 	(void)hv_relinquish(hv, domain);
 }

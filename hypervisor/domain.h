@@ -26,7 +26,11 @@
 #include "hypervisor/domain-table.h"
 #include "hypervisor/evtchn.h"
 #include "hypervisor/grant.h"
+#include "hypervisor/iommu.h"
+#include "hypervisor/ioreq.h"
 #include "hypervisor/p2m.h"
+#include "hypervisor/quiesce.h"
+#include "hypervisor/vcpu.h"
 
 /* Domids: real ones are below HV_DOMID_FIRST_RESERVED. */
 #define HV_DOMID_FIRST_RESERVED 0x7ff0u
@@ -70,8 +74,13 @@ struct hv_domain {
 	struct hv_evtchn_table evtchns;
 	struct hv_grant_table grants;
 	struct hv_mapping_table mappings;
+	struct hv_vcpus vcpus;
+	struct hv_ioreq_server *ioreq;	/* HV_IOREQ_SERVERS that serve it; NULL: never had one */
+	uint32_t emulates;		/* servers of others that it is the emulator of */
+	uint8_t stop;			/* enum hv_stop */
 	struct hv_p2m p2m;		/* with modelled memory only */
 	struct hv_special_list special; /* frames outside of the address space */
+	struct hv_p2m iommu;		/* what its devices reach, by the numbers that they use */
 	struct hv_domain *next;		/* among the removed */
 };
 
@@ -82,9 +91,9 @@ struct hv_domain_config {
 	bool hvm;
 	enum hv_evtchn_abi evtchn_abi;
 	uint32_t max_port;     /* highest event channel port, 0: no quota */
-	uint32_t max_grants;   /* entries of the grant table, 0: default */
-	uint32_t max_mappings; /* 0: default */
-	uint64_t pages;
+	uint32_t max_grants;   /* entries of the grant table, 0: default; HV_GRANT_MAX_ENTRIES */
+	uint32_t max_mappings; /* 0: default; HV_GRANT_MAX_MAPPINGS */
+	uint64_t pages;	       /* what it says it has; ignored where memory is modelled */
 	uint8_t handle[16];
 };
 
@@ -148,6 +157,9 @@ void hv_domain_ref(struct hv_domain *domain);
 
 /** Let go of it. With the last reference a dead domain is removed. */
 void hv_domain_unref(struct hypervisor *hv, struct hv_domain *domain);
+
+/** Nobody holds it: from now on it is not found, and waits to be freed. */
+void hv_domain_remove(struct hypervisor *hv, struct hv_domain *domain);
 
 /** Is @caller a control domain, or the hypervisor itself? */
 bool hv_is_control(struct hypervisor *hv, unsigned int caller);

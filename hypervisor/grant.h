@@ -32,6 +32,8 @@ struct hv_domain;
 
 #define HV_GRANT_DEFAULT_ENTRIES  32768u
 #define HV_GRANT_DEFAULT_MAPPINGS 524288u
+#define HV_GRANT_MAX_ENTRIES	  (1u << 22)
+#define HV_GRANT_MAX_MAPPINGS	  (1u << 22)
 
 #define HV_NO_HANDLE UINT32_MAX
 
@@ -87,8 +89,8 @@ int hv_grant_end_access(struct hypervisor *hv, unsigned int caller, unsigned int
 
 /**
  * Map entry @ref of @domid. Fills @handle and @frame. Errors: -ESRCH (no such domain, or dying),
- * -EINVAL (nothing granted there, or a frame that is not its own), -EPERM (granted to somebody else, or only for reading),
- * -ENOSPC (no more handles), -ENOMEM.
+ * -EINVAL (nothing granted there, or a frame that is not its own), -EPERM (granted to somebody
+ * else, or only for reading), -ENOSPC (no more handles), -ENOMEM.
  */
 int hv_grant_map(struct hypervisor *hv, unsigned int caller, unsigned int domid, uint32_t ref,
 		 bool readonly, uint32_t *handle, uint64_t *frame);

@@ -70,16 +70,25 @@ static int64_t take(struct hv_heap *heap, const struct hv_frames *found, uint64_
 	return (int64_t)count;
 }
 
+/* The parts of boot memory: regions, and behind them the image, whose part for the boot is free. */
+static bool bootmem_part(const struct hv_heap *heap, uint32_t index, struct hv_frame_span *part)
+{
+	const struct hv_bootmem *bootmem = heap->bootmem;
+
+	if (!bootmem || index > bootmem->region_count)
+		return false;
+	*part = index < bootmem->region_count ? bootmem->regions[index] : bootmem->image;
+	return true;
+}
+
 static int64_t allocate_bootmem(struct hv_heap *heap, uint64_t wanted, uint16_t owner,
 				enum hv_frame_type type, struct hv_frames *found)
 {
+	struct hv_frame_span part;
 	int64_t got = 0;
 
-	for (uint32_t i = 0; !got && heap->bootmem && i < heap->bootmem->region_count; i++) {
-		const struct hv_frame_span *region = &heap->bootmem->regions[i];
-
-		if (find_free(heap, HV_FRAME_BOOTMEM, region->first, region->first + region->count,
-			      found))
+	for (uint32_t i = 0; !got && bootmem_part(heap, i, &part); i++) {
+		if (find_free(heap, HV_FRAME_BOOTMEM, part.first, part.first + part.count, found))
 			got = take(heap, found, wanted, owner, type);
 	}
 	return got;
@@ -117,7 +126,7 @@ int64_t hv_heap_allocate(struct hv_heap *heap, uint64_t wanted, uint16_t owner,
 	hv_spin_lock(&heap->lock);
 	if (hv_frame_in_bootmem(type))
 		got = allocate_bootmem(heap, wanted, owner, type, &found);
-	if (!got)
+	if (!got && !heap->bootmem_only)
 		got = allocate_anywhere(heap, wanted, owner, type, &found);
 	hv_spin_unlock(&heap->lock);
 	*first = found.first;
@@ -145,6 +154,7 @@ int hv_heap_allocate_contiguous(struct hv_heap *heap, uint64_t count, uint64_t a
 				uint16_t owner, enum hv_frame_type type, uint64_t *first)
 {
 	enum hv_frame_type from = HV_FRAME_BOOTMEM;
+	struct hv_frame_span part;
 	uint64_t found = HV_NO_FRAME;
 	int error = -XEN_ENOMEM;
 
@@ -152,15 +162,11 @@ int hv_heap_allocate_contiguous(struct hv_heap *heap, uint64_t count, uint64_t a
 	    !is_allocated_type(type))
 		return -XEN_EINVAL;
 	hv_spin_lock(&heap->lock);
-	for (uint32_t i = 0; found == HV_NO_FRAME && hv_frame_in_bootmem(type) && heap->bootmem &&
-			     i < heap->bootmem->region_count;
-	     i++) {
-		const struct hv_frame_span *region = &heap->bootmem->regions[i];
-
-		found = find_contiguous(heap, from, region->first, region->first + region->count,
-					count, align);
-	}
-	if (found == HV_NO_FRAME) {
+	for (uint32_t i = 0;
+	     found == HV_NO_FRAME && hv_frame_in_bootmem(type) && bootmem_part(heap, i, &part); i++)
+		found = find_contiguous(heap, from, part.first, part.first + part.count, count,
+					align);
+	if (found == HV_NO_FRAME && !heap->bootmem_only) {
 		from = HV_FRAME_FREE;
 		found = find_contiguous(heap, from, 0, heap->table->frames, count, align);
 	}

@@ -71,6 +71,7 @@ struct hypervisor {
 	struct hv_domain *hardware; /* the hardware domain, NULL before it is created */
 	struct hv_virq virqs[HV_VIRQ_COUNT];
 	struct hv_domain_changes changes;
+	bool stopping; /* all domains are being stopped, or are, for an update */
 };
 
 /**

@@ -80,6 +80,9 @@ static int64_t release(struct hypervisor *hv, struct hv_domain *domain, uint64_t
 	position = extent.mfn;
 	if (!hv_frames_walk(&hv->memory->table, &position, &frames) || frames.references)
 		return -XEN_EBUSY;
+	count = hv_iommu_spares(domain, extent.mfn, count);
+	if (!count)
+		return -XEN_EBUSY;
 	if (count > extent.count)
 		count = extent.count;
 	if (count > frames.count)

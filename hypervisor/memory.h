@@ -25,16 +25,6 @@ struct hv_memory {
 	struct hv_bootmem bootmem;
 };
 
-/*
- * How the mechanism sees the contents of frames: the host maps them. map() shows @count frames
- * one behind the other and returns NULL if it cannot; unmap() gets the same numbers.
- */
-struct hv_mapper {
-	void *(*map)(void *data, const uint64_t *frames, uint64_t count);
-	void (*unmap)(void *data, void *address, uint64_t count);
-	void *data;
-};
-
 /** Memory of @frames frames, all absent: hv_frames_set() says what they are. Errors: as there. */
 int hv_memory_init(struct hv_memory *memory, const struct hv_allocator *allocator, uint64_t frames);
 

@@ -119,19 +119,21 @@ int hv_p2m_remove(const struct hv_allocator *allocator, struct hv_p2m *p2m, uint
 	    !is_complete(p2m, at, gfn, end))
 		return -XEN_ENOENT;
 	extent = &p2m->extents[at];
-	if (extent->gfn < gfn && extent->gfn + extent->count > end)
-		error = make_room(allocator, p2m); /* it is cut in two */
-	if (error)
-		return error;
-	p2m->frames -= count;
-	extent = &p2m->extents[at];
 	if (extent->gfn < gfn) {
-		const uint64_t skip = gfn - extent->gfn;
-		struct hv_extent rest = {gfn, extent->mfn + skip, extent->count - skip};
+		const uint64_t keep = gfn - extent->gfn;
 
-		extent->count = skip;
-		insert(p2m, ++at, &rest);
+		if (extent->count - keep > count) {
+			const struct hv_extent rest = {end, extent->mfn + keep + count,
+						       extent->count - keep - count};
+
+			error = make_room(allocator, p2m);
+			if (error)
+				return error;
+			insert(p2m, at + 1, &rest);
+		}
+		p2m->extents[at++].count = keep;
 	}
+	p2m->frames -= count;
 	for (last = at; last < p2m->count && p2m->extents[last].gfn < end; last++) {
 		extent = &p2m->extents[last];
 		if (end - extent->gfn < extent->count) {

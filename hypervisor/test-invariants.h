@@ -103,6 +103,90 @@ static void check_references(struct hypervisor *hv, const struct hv_domain *doma
 	assert_int_equal(domain->life == HV_REMOVED, refs == 0);
 }
 
+static void check_emulation(struct hypervisor *hv, const struct hv_domain *domain)
+{
+	const struct hv_domain *served = hv_table_next(&hv->domains, 0);
+	uint32_t emulates = 0;
+
+	for (; served; served = hv_table_next(&hv->domains, served->domid + 1u)) {
+		for (uint32_t id = 0; served->ioreq && id < HV_IOREQ_SERVERS; id++)
+			emulates += served->ioreq[id].used &&
+				    served->ioreq[id].emulator == domain->domid;
+	}
+	assert_int_equal(domain->emulates, emulates);
+	assert_true(domain->life == HV_ALIVE || !emulates);
+	for (uint32_t i = 0; i < domain->vcpus.count; i++) {
+		const struct hv_vcpu *vcpu = &domain->vcpus.vcpus[i];
+
+		assert_true(vcpu->progress <= vcpu->left);
+		if (vcpu->emulation)
+			assert_true(domain->ioreq[vcpu->emulation - 1].used);
+	}
+}
+
+/* All these frames are of one type and the domain's. */
+static void check_owned(struct hypervisor *hv, const struct hv_domain *domain, uint64_t first,
+			uint64_t count, enum hv_frame_type type)
+{
+	struct hv_frames frames;
+	uint64_t position = first;
+
+	while (position < first + count) {
+		assert_true(hv_frames_walk(&hv->memory->table, &position, &frames));
+		assert_int_equal(frames.owner, domain->domid);
+		assert_int_equal(frames.type, type);
+	}
+}
+
+static void check_domain_memory(struct hypervisor *hv, const struct hv_domain *domain)
+{
+	assert_int_equal(domain->pages, domain->p2m.frames);
+	for (uint32_t i = 0; i < domain->p2m.count; i++)
+		check_owned(hv, domain, domain->p2m.extents[i].mfn, domain->p2m.extents[i].count,
+			    HV_FRAME_RAM);
+	for (uint32_t i = 0; i < domain->special.count; i++)
+		check_owned(hv, domain, domain->special.list[i].mfn, domain->special.list[i].count,
+			    domain->special.list[i].type);
+	for (uint32_t i = 0; i < domain->iommu.count; i++)
+		check_owned(hv, domain, domain->iommu.extents[i].mfn,
+			    domain->iommu.extents[i].count, HV_FRAME_RAM);
+	assert_true(domain->life == HV_ALIVE || !domain->iommu.count);
+}
+
+/* What domains have is all that is owned by domains, and mappings are all references. */
+static void check_memory(struct hypervisor *hv)
+{
+	const struct hv_domain *domain = hv_table_next(&hv->domains, 0);
+	uint64_t owned = 0, references = 0, position = 0;
+	struct hv_frames frames;
+
+	for (; domain; domain = hv_table_next(&hv->domains, domain->domid + 1u)) {
+		check_domain_memory(hv, domain);
+		owned += domain->p2m.frames;
+		for (uint32_t i = 0; i < domain->special.count; i++)
+			owned += domain->special.list[i].count;
+		for (uint32_t i = 0; domain->ioreq && i < HV_IOREQ_SERVERS; i++)
+			references += domain->ioreq[i].used;
+		references += domain->mappings.count;
+		for (uint32_t i = 0; i < domain->mappings.high; i++) {
+			const struct hv_mapping *mapping = &domain->mappings.mappings[i];
+
+			if (!mapping->used)
+				continue;
+			assert_true(hv_frames_find(&hv->memory->table, mapping->frame, &frames));
+			assert_int_equal(frames.owner, mapping->from);
+			assert_true(frames.references > 0);
+		}
+	}
+	while (hv_frames_walk(&hv->memory->table, &position, &frames)) {
+		if (frames.owner < HV_DOMID_FIRST_RESERVED)
+			owned -= frames.count;
+		references -= frames.count * frames.references;
+	}
+	assert_int_equal(owned, 0);
+	assert_int_equal(references, 0);
+}
+
 static void check_changes(const struct hypervisor *hv)
 {
 	assert_int_equal(hv->changes.bits != NULL, hv->virqs[HV_VIRQ_DOM_EXC].port != 0);
@@ -122,6 +206,7 @@ static void check_invariants(struct hypervisor *hv)
 		check_ports(hv, domain);
 		check_grants(hv, domain);
 		check_references(hv, domain);
+		check_emulation(hv, domain);
 		removed += domain->life == HV_REMOVED;
 		count++;
 	}
@@ -130,6 +215,8 @@ static void check_invariants(struct hypervisor *hv)
 		removed--;
 	assert_int_equal(removed, 0);
 	check_changes(hv);
+	if (hv->memory)
+		check_memory(hv);
 }
 
 static uint64_t digest_bytes(uint64_t digest, const void *data, size_t size)

@@ -63,6 +63,7 @@ def steps():
                 XENSTORE_IMAGE_BINARY=str(ASAN / "xenstore-image"))
     pytest = [PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
     yield "hypervisor/check-freestanding", ["sh", "hypervisor/check-freestanding.sh"], {}, count_exit
+    yield "hypervisor/check-threads", ["sh", "hypervisor/check-threads.sh"], {}, count_cmocka
     yield "xenstored/stubdom/check-image", ["sh", "xenstored/stubdom/check-image.sh"], {}, count_exit
     for directory, environment in (("tests/system", asan), ("tests/simxen", {}),
                                    ("tests/image", asan), ("tests/update", {}),

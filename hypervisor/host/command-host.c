@@ -42,9 +42,15 @@ static bool parse_start(int argc, char **argv, struct host_options *options, boo
 			*foreground = true;
 			continue;
 		}
+		if (strncmp(argv[i], "liveupdate=", 11) == 0) {
+			options->command_line = argv[i];
+			continue;
+		}
 		if (!value)
 			return false;
-		if (strcmp(argv[i], "--ids") == 0)
+		if (strcmp(argv[i], "--hand-over") == 0)
+			options->hand_over = atoi(value);
+		else if (strcmp(argv[i], "--ids") == 0)
 			options->ids = hv_id_kind_by_name(value);
 		else if (strcmp(argv[i], "--xen") != 0 ||
 			 !parse_version(value, &options->xen_version))
@@ -79,15 +85,6 @@ static int lock_directory(const char *directory)
 	return fd;
 }
 
-static void write_pid(int lock)
-{
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-
-	if (ftruncate(lock, 0) < 0 || pwrite(lock, text, (size_t)length, 0) < 0)
-		perror("simxen: pid file");
-}
-
 /* What the host prints from now on goes to a file. */
 static void detach(const char *directory)
 {
@@ -113,7 +110,10 @@ static void detach(const char *directory)
 int command_start(const struct command *command, int argc, char **argv)
 {
 	char buffer[64], directory[PATH_MAX];
-	struct host_options options = {.ids = &hv_id_random, .xen_version = (4U << 16) | 21U};
+	struct host_options options = {.ids = &hv_id_random,
+				       .xen_version = (4U << 16) | 21U,
+				       .hand_over = -1,
+				       .command_line = "liveupdate=16M"};
 	bool foreground = false;
 	int ready[2], lock;
 	pid_t pid = 0;
@@ -122,6 +122,9 @@ int command_start(const struct command *command, int argc, char **argv)
 	if (!parse_start(argc, argv, &options, &foreground))
 		return command_usage(command);
 	options.directory = simxen_directory(buffer, sizeof(buffer));
+	/* The next hypervisor is started by the one before, in the place where that was. */
+	if (options.hand_over >= 0)
+		return host_run(&options, -1) < 0 ? 1 : 0;
 	lock = lock_directory(options.directory);
 	if (lock == -EBUSY) {
 		fprintf(stderr, "simxen start: a host runs in %s already\n", options.directory);
@@ -138,7 +141,7 @@ int command_start(const struct command *command, int argc, char **argv)
 	if (pid < 0)
 		return command_failed(command, "fork", -errno);
 	if (pid == 0) {
-		write_pid(lock);
+		host_write_pid(lock);
 		options.lock = lock;
 		if (!foreground) {
 			close(ready[0]);

@@ -36,6 +36,7 @@ bool command_domid(const char *text, uint32_t *domid);
 
 int command_start(const struct command *command, int argc, char **argv);
 int command_stop(const struct command *command, int argc, char **argv);
+int command_live_update(const struct command *command, int argc, char **argv);
 int command_list(const struct command *command, int argc, char **argv);
 int command_create(const struct command *command, int argc, char **argv);
 int command_introduce(const struct command *command, int argc, char **argv);

@@ -36,8 +36,24 @@ static bool answer(struct request *request)
 	return sendmsg(request->control->source.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
+void control_answer(struct host *host, struct control *control, int result, const void *data,
+		    size_t length)
+{
+	struct simxen_message message = {.op = SIMXEN_KEXEC, .result = result};
+	struct request request = {.control = control,
+				  .message = &message,
+				  .data = (unsigned char *)(uintptr_t)data,
+				  .answer_length = length,
+				  .descriptor = -1};
+
+	if (!answer(&request))
+		control_close(host, control);
+}
+
 void control_close(struct host *host, struct control *control)
 {
+	if (host->update.requester == control)
+		host->update.requester = NULL;
 	mappings_remove_all(host, control);
 	shares_end_all(host, control);
 	host_drop_source(host, &control->source);
@@ -49,27 +65,56 @@ void control_close(struct host *host, struct control *control)
 	host_settle(host);
 }
 
+/* The descriptor that came with a request, or -1; there is room for one. */
+static int received(struct msghdr *header)
+{
+	const struct cmsghdr *item = CMSG_FIRSTHDR(header);
+	int fd;
+
+	if (!item || item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(item), sizeof(fd));
+	return fd;
+}
+
 static void control_ready(struct host *host, struct source *source, uint32_t events)
 {
 	_Alignas(8) static unsigned char data[SIMXEN_DATA_MAX];
 	struct control *control = (struct control *)source;
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} ancillary;
 	struct simxen_message message;
 	struct iovec parts[2] = {{&message, sizeof(message)}, {data, sizeof(data)}};
-	struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
-	struct request request = {host, control, &message, data, 0, 0, -1};
+	struct msghdr header = {.msg_iov = parts,
+				.msg_iovlen = 2,
+				.msg_control = ancillary.bytes,
+				.msg_controllen = sizeof(ancillary.bytes)};
+	struct request request = {.host = host,
+				  .control = control,
+				  .message = &message,
+				  .data = data,
+				  .descriptor = -1,
+				  .received = -1};
 	ssize_t length = recvmsg(source->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	(void)events;
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (length < (ssize_t)sizeof(message)) {
+		if (length > 0 && received(&header) >= 0)
+			close(received(&header));
 		control_close(host, control);
 		return;
 	}
 	request.length = (size_t)length - sizeof(message);
+	request.received = received(&header);
 	message.result = request_run(&request);
+	if (request.received >= 0)
+		close(request.received);
 	host_settle(host);
-	if (!answer(&request))
+	if (!request.later && !answer(&request))
 		control_close(host, control);
 }
 

@@ -148,6 +148,13 @@ int hand_over_write_head(int fd, const struct hand_over *head)
 	return length == (ssize_t)sizeof(*head) ? 0 : length < 0 ? -errno : -EIO;
 }
 
+int hand_over_turn_back(int fd, struct hand_over *head)
+{
+	head->image = head->previous_image;
+	head->loaded = 0;
+	return hand_over_write_head(fd, head);
+}
+
 int hand_over_write(struct host *host, struct hand_over *head)
 {
 	int fd = memfd_create("simxen-hand-over", 0), copy = fd < 0 ? -1 : dup(fd), error = 0;
@@ -203,8 +210,10 @@ int hand_over_read_head(int fd, struct hand_over *head)
 	if (head->size != (uint64_t)stat.st_size ||
 	    !terminated(head->directory, sizeof(head->directory)) ||
 	    !terminated(head->store_rundir, sizeof(head->store_rundir)) ||
-	    !terminated(head->previous_release, sizeof(head->previous_release)) ||
-	    !terminated(head->refusal, sizeof(head->refusal)))
+	    !terminated(head->previous_command_line, sizeof(head->previous_command_line)) ||
+	    !terminated(head->report.from, sizeof(head->report.from)) ||
+	    !terminated(head->report.to, sizeof(head->report.to)) ||
+	    !terminated(head->report.refusal, sizeof(head->report.refusal)))
 		return -EINVAL;
 	return 0;
 }

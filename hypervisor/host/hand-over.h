@@ -18,6 +18,7 @@
 #ifndef HYPERVISOR_HOST_HAND_OVER_H
 #define HYPERVISOR_HOST_HAND_OVER_H
 
+#include "hypervisor/host/boot.h"
 #include "hypervisor/host/host.h"
 
 #define HAND_OVER_MAGIC UINT64_C(0x7265766f646e6148) /* "Handover" */
@@ -36,14 +37,15 @@ struct hand_over {
 	int32_t watchdog;  /* where to say that all is well, -1: nowhere */
 	int32_t requester; /* the control connection that waits for the end of it, -1: none */
 	uint32_t controls, handles, domains;
-	uint32_t check_memory; /* the hash is wanted */
-	int64_t paused_at;     /* CLOCK_MONOTONIC, nanoseconds */
-	int64_t saved_at;
-	uint64_t memory_hash; /* of the guests' memory, when they were paused */
+	uint32_t check_memory;	    /* the hash is wanted */
+	int64_t paused_at;	    /* CLOCK_MONOTONIC, nanoseconds */
+	struct hv_frame_span image; /* where the next program is, as its processor would know it */
+	struct hv_frame_span previous_image;
+	uint64_t loaded;	     /* frames of boot memory that were loaded with it */
+	struct simxen_update report; /* .refusal: why the program before this one went back */
 	char store_rundir[256];
 	char directory[4096];
-	char previous_release[32];
-	char refusal[256]; /* why the program before this one went back, or empty */
+	char previous_command_line[BOOT_COMMAND_LINE_MAX];
 };
 
 /*
@@ -65,5 +67,8 @@ int hand_over_read(int fd, struct host *host, unsigned int *odd);
 
 /* Replaces the beginning. Returns 0 or a negative errno. */
 int hand_over_write_head(int fd, const struct hand_over *head);
+
+/* The same for the former program, which is to go on; the report says why. */
+int hand_over_turn_back(int fd, struct hand_over *head);
 
 #endif

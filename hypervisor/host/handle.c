@@ -179,6 +179,14 @@ void handle_flush_dirty(struct host *host)
 	}
 }
 
+void handle_flush_all(struct host *host)
+{
+	for (struct handle *handle = host->handles; handle; handle = handle->next)
+		if (handle->queue_count)
+			mark_dirty(host, handle);
+	handle_flush_dirty(host);
+}
+
 void handle_close(struct host *host, struct handle *handle)
 {
 	struct host_domain *domain = &host->domains[handle->domid];

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hypervisor/host/live-update.h"
 #include "hypervisor/host/memory.h"
 #include "hypervisor/host/protocol.h"
 #include "hypervisor/hypervisor.h"
@@ -27,6 +28,7 @@
 /* Xen before this release does not have the get-domain-state operation. */
 #define HOST_DOMAIN_STATE_SINCE ((4U << 16) | 21U)
 
+struct hand_over;
 struct host;
 struct handle;
 struct control;
@@ -79,7 +81,7 @@ struct host {
 	int lock;	       /* of the directory, held by having it open */
 	bool stopping;
 	int64_t reclaim_at; /* milliseconds, 0: nothing to free */
-	const char *directory;
+	char directory[4096];
 	char store_rundir[256]; /* of the process that bound the virq for dead domains last */
 	struct source control_listener, evtchn_listener;
 	struct source **sources; /* by descriptor */
@@ -94,6 +96,8 @@ struct host {
 	struct host_mapping *mappings; /* by id */
 	uint32_t mapping_count, mapping_free, mapping_used;
 
+	struct update update;
+
 	struct noted_event *events; /* noted in callbacks */
 	size_t event_count, event_room;
 	uint16_t *freed;
@@ -104,13 +108,24 @@ struct host_options {
 	const char *directory;
 	const struct hv_id_kind *ids;
 	uint32_t xen_version;
-	int lock; /* of the directory */
+	int lock;		  /* of the directory */
+	int hand_over;		  /* the file of a host that this one takes over, -1: none */
+	const char *command_line; /* of the hypervisor */
 };
 
 /* ---- start.c ---- */
 
 /* Switches the machine on. On failure (a negative errno) the process has to end. */
 int host_init(struct host *host, const struct host_options *options);
+
+/* Tells the host's pid in its directory's file. */
+void host_write_pid(int lock);
+
+/* Takes the sockets on which new connections come, which may be waited for already. */
+int host_listen(struct host *host, int control, int evtchn);
+
+/* The same as far as a former host's process told: what it has open, and its directory. */
+void host_adopt(struct host *host, const struct hand_over *head);
 
 /* Removes the host's files and frees all. */
 void host_deinit(struct host *host);
@@ -130,6 +145,9 @@ void host_change_source(struct host *host, struct source *source, uint32_t event
 
 /* Closes the descriptor. */
 void host_drop_source(struct host *host, struct source *source);
+
+/* The mechanism's own memory, which ends with this process. May be used by several threads. */
+extern const struct hv_allocator host_allocator;
 
 /* What the mechanism gets from this process; what to do about ids is still to be filled in. */
 struct hv_config host_config(struct host *host);
@@ -154,6 +172,10 @@ struct control {
 /* A connection on a descriptor that it owns from now on; NULL without memory. Not waited for yet.
  */
 struct control *control_new(struct host *host, int fd);
+
+/* Answers a request that was put off. Ends the connection if it does not take it. */
+void control_answer(struct host *host, struct control *control, int result, const void *data,
+		    size_t length);
 void control_accept(struct host *host, struct source *listener, uint32_t events);
 void control_close(struct host *host, struct control *control);
 
@@ -203,6 +225,9 @@ void handle_deliver(struct host *host, uint32_t domid, uint32_t port);
 
 /* Sends what is queued. */
 void handle_flush_dirty(struct host *host);
+
+/* The same for all handles that have something and do not wait for room. */
+void handle_flush_all(struct host *host);
 
 /* ---- domains.c ---- */
 

@@ -50,6 +50,18 @@ void *memory_frame(const struct host *host, uint64_t frame)
 
 /* ---- the mechanism's view ---- */
 
+/* Is [first, first + count) in the machine? */
+static bool are_frames(uint64_t first, uint64_t count)
+{
+	return count && first < MEMORY_FRAMES && count <= MEMORY_FRAMES - first;
+}
+
+/* All of memory is mapped as it is. */
+static void *map_contiguous(void *data, uint64_t first, uint64_t count)
+{
+	return are_frames(first, count) ? memory_frame(data, first) : NULL;
+}
+
 static void *map(void *data, const uint64_t *frames, uint64_t count)
 {
 	const struct host *host = data;
@@ -61,7 +73,7 @@ static void *map(void *data, const uint64_t *frames, uint64_t count)
 	for (uint64_t i = 0, run; i < count; i += run) {
 		for (run = 1; i + run < count && frames[i + run] == frames[i] + run; run++)
 			;
-		if (frames[i] + run > MEMORY_FRAMES || frames[i] + run < run ||
+		if (!are_frames(frames[i], run) ||
 		    mmap(start + i * HV_PAGE_SIZE, run * HV_PAGE_SIZE, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_FIXED, host->memory,
 			 (off_t)(frames[i] * HV_PAGE_SIZE)) == MAP_FAILED) {
@@ -74,13 +86,16 @@ static void *map(void *data, const uint64_t *frames, uint64_t count)
 
 static void unmap(void *data, void *address, uint64_t count)
 {
-	(void)data;
-	munmap(address, count * HV_PAGE_SIZE);
+	const struct host *host = data;
+	const unsigned char *at = address;
+
+	if (at < host->frames || at >= host->frames + MEMORY_SIZE)
+		munmap(address, count * HV_PAGE_SIZE);
 }
 
 struct hv_mapper memory_mapper(struct host *host)
 {
-	return (struct hv_mapper){map, unmap, host};
+	return (struct hv_mapper){map, map_contiguous, unmap, host};
 }
 
 /* ---- ring pages ---- */

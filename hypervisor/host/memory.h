@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "hypervisor/mapper.h"
 #include "hypervisor/memory.h"
 
 struct host;

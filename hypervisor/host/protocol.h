@@ -86,10 +86,22 @@ enum simxen_op {
 	SIMXEN_VIRQ_HANDLER,	   /* domid, virq -> 0 */
 	SIMXEN_GRANT_END,	   /* domid, reference: revoked -> 0 */
 	SIMXEN_STORE_PORT,	   /* domid -> its port for the store */
+	SIMXEN_KEXEC, /* command, address, flags; with a descriptor -> its result; data:
+			 why it was refused, or of exec struct simxen_update */
 	SIMXEN_SHARE_ADD, /* domid, writable: a new page of the caller's -> reference; page */
 	SIMXEN_SHARE_END, /* reference -> 0 */
 	SIMXEN_OPS
 };
+
+/*
+ * SIMXEN_KEXEC is the kexec hypercall (hypervisor/kexec.h). What would be the caller's memory is
+ * the file whose descriptor comes with the request: the address of a structure or of a buffer is
+ * where it stands in the file. An exec is answered when the update is over, by the one that
+ * runs then.
+ */
+
+/* Flag of an exec: compare the domains' memory before and after. */
+#define SIMXEN_KEXEC_HASH 1U
 
 /* Request and answer; at most SIMXEN_DATA_MAX bytes of data follow in the same record. */
 struct simxen_message {
@@ -113,6 +125,19 @@ struct simxen_evtchn_hello {
 #define SIMXEN_STATE_INTRODUCED 16U
 #define SIMXEN_STATE_XENSTORE	32U
 #define SIMXEN_STATE_BARE	64U
+
+/* An update of the hypervisor, as the one tells it that runs afterwards. Times in nanoseconds. */
+struct simxen_update {
+	char from[32], to[32];
+	char refusal[256]; /* why it was refused, or empty */
+	uint32_t version;  /* of the stream */
+	uint32_t domains;
+	uint32_t failed; /* of them */
+	uint32_t cpus;
+	uint64_t stream_bytes;
+	uint64_t hash_before, hash_after;
+	int64_t pause, save, boot, restore;
+};
 
 struct simxen_domain {
 	uint16_t domid;

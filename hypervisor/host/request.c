@@ -340,6 +340,20 @@ static int store_port(struct request *request)
 	return (int)request->host->domains[domid].store_port;
 }
 
+static int kexec(struct request *request)
+{
+	const uint64_t *arg = request->message->arg;
+	int result = live_update_kexec(request->host, request->control, (unsigned int)arg[0],
+				       arg[1], request->received, arg[2]);
+
+	request->later = request->host->update.requester == request->control;
+	if (result < 0) {
+		request->answer_length = strlen(request->host->update.kexec.message);
+		memcpy(request->data, request->host->update.kexec.message, request->answer_length);
+	}
+	return result;
+}
+
 static int share_add(struct request *request)
 {
 	return shares_add(request->host, request->control, narrow(request->message->arg[0]),
@@ -410,6 +424,8 @@ int request_run(struct request *request)
 		return store_port(request);
 	case SIMXEN_VIRQ_HANDLER:
 		return hv_virq_set_handler(hv, caller, arg0, narrow(request->message->arg[1]));
+	case SIMXEN_KEXEC:
+		return kexec(request);
 	case SIMXEN_GRANT_END:
 		return hv_grant_end_access(hv, caller, arg0, narrow(request->message->arg[1]));
 	case SIMXEN_SHARE_ADD:

@@ -15,6 +15,8 @@ struct request {
 	size_t length;			/* of the request's data */
 	size_t answer_length;
 	int descriptor; /* to go with the answer, or -1 */
+	int received;	/* came with the request, or -1; whoever keeps it says so by -1 */
+	bool later;	/* it is answered by control_answer() some time */
 };
 
 /* Carries the request out and prepares its answer; returns the result. */

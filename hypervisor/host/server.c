@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "hypervisor/host/host.h"
+#include "hypervisor/host/take-over.h"
 
 #define EVENTS 1024
 
@@ -27,6 +28,9 @@
  * old structures any more, which takes about as long.
  */
 #define RECLAIM_MS 20
+
+/* Between two looks at domains that are to stop for an update. */
+#define STEP_MS 1
 
 int host_enter_source(struct host *host, struct source *source)
 {
@@ -84,6 +88,8 @@ static void release(void *data, void *block, size_t size)
 	free(block);
 }
 
+const struct hv_allocator host_allocator = {.allocate = allocate, .release = release};
+
 /* Makes room for one more element; there is no way to tell the mechanism of a failure. */
 static void *more(void *array, size_t count, size_t *room, size_t element)
 {
@@ -118,7 +124,7 @@ static void freed(void *data, unsigned int domid)
 struct hv_config host_config(struct host *host)
 {
 	struct hv_config config = {
-		.allocator = {.allocate = allocate, .release = release},
+		.allocator = host_allocator,
 		.callbacks = {.upcall = upcall, .freed = freed, .data = host},
 		.memory = &host->machine,
 	};
@@ -191,6 +197,25 @@ static int reclaim(struct host *host)
 	return -1;
 }
 
+/* Those that came in the middle of an update have waited. */
+static void unblock_signals(void)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* How long the loop may sleep, milliseconds. */
+static int patience(struct host *host)
+{
+	int until_reclaim = reclaim(host);
+
+	if (host->update.stopping && (until_reclaim < 0 || until_reclaim > STEP_MS))
+		return STEP_MS;
+	return until_reclaim;
+}
+
 int host_run(const struct host_options *options, int ready_fd)
 {
 	static struct host host;
@@ -202,16 +227,21 @@ int host_run(const struct host_options *options, int ready_fd)
 	signal(SIGCHLD, SIG_IGN);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	error = host_init(&host, options);
+	if (options->hand_over >= 0)
+		error = take_over(&host, options->hand_over, options->command_line);
+	else
+		error = host_init(&host, options);
 	if (error < 0) {
 		fprintf(stderr, "simxen: %s: %s\n", options->directory, strerror(-error));
 		return error;
 	}
-	if (write(ready_fd, "", 1) != 1)
+	unblock_signals();
+	if (ready_fd >= 0 && write(ready_fd, "", 1) != 1)
 		return -EPIPE;
-	close(ready_fd);
+	if (ready_fd >= 0)
+		close(ready_fd);
 	while (!host.stopping && !terminated) {
-		count = epoll_wait(host.epoll, events, EVENTS, reclaim(&host));
+		count = epoll_wait(host.epoll, events, EVENTS, patience(&host));
 		for (int i = 0; i < count; i++) {
 			struct source *source = host.sources[events[i].data.fd];
 
@@ -220,6 +250,7 @@ int host_run(const struct host_options *options, int ready_fd)
 				source->ready(&host, source, events[i].events);
 		}
 		handle_flush_dirty(&host);
+		live_update_step(&host);
 	}
 	host_deinit(&host);
 	return 0;

@@ -20,6 +20,13 @@ static const struct command commands[] = {
 	 command_start},
 	{"stop", "", "stop the host", "Ends the host; its processes find their devices gone.\n",
 	 command_stop},
+	{"live-update", "[--xen PROGRAM] [--hash] [--quiet]", "update the hypervisor",
+	 "Lets another build of simxen go on as this host, while domains and their processes\n"
+	 "stay. Says how long they were stopped.\n"
+	 "  --xen PROGRAM  the next hypervisor (default: this program)\n"
+	 "  --hash         compare the domains' memory before and after\n"
+	 "  --quiet        print nothing but errors\n",
+	 command_live_update},
 	{"list", "", "list domains",
 	 "One line for each domain: domid, state, unique id, port of the store, name.\n"
 	 "State: r running, p paused, s shut down (with its reason), d dying or dead,\n"
@@ -113,7 +120,7 @@ static int print_help(FILE *file)
 {
 	fprintf(file, "simxen: a simulated Xen host for xenstoreds and their clients\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(file, "  simxen %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(file, "  simxen %-12s %s\n", commands[i].name, commands[i].summary);
 	fprintf(file, "\nSIMXEN_DIR names the host's directory (default: /tmp/simxen-UID).\n"
 		      "simxen COMMAND --help tells more.\n");
 	return file == stdout ? 0 : EXIT_USAGE;

@@ -55,11 +55,11 @@ static _Noreturn void watch(int fd, pid_t host, const struct boot *boot)
 	close(fd);
 	error = hand_over_read_head(boot->hand_over, &head);
 	if (!error) {
-		snprintf(head.refusal, sizeof(head.refusal), "xen#2 %s before it had taken over",
-			 ready > 0 ? "died" : "fell silent");
-		fprintf(stderr, "simxen: %s\n", head.refusal);
+		snprintf(head.report.refusal, sizeof(head.report.refusal),
+			 "xen#2 %s before it had taken over", ready > 0 ? "died" : "fell silent");
+		fprintf(stderr, "simxen: %s\n", head.report.refusal);
 		head.watchdog = -1; /* nobody watches over the one that comes now */
-		error = hand_over_write_head(boot->hand_over, &head);
+		error = hand_over_turn_back(boot->hand_over, &head);
 	}
 	if (!error)
 		error = boot_exec(boot);

@@ -156,17 +156,27 @@ static void take_descriptor(struct simxen_client *client, struct msghdr *header)
 }
 
 static int call_locked(struct simxen_client *client, struct simxen_message *message,
-		       const void *data, size_t length, void *reply, size_t *reply_length)
+		       const void *data, size_t length, int descriptor, void *reply,
+		       size_t *reply_length)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
-	} control;
+	} control = {{0}};
 	size_t room = reply_length ? *reply_length : 0;
 	struct iovec parts[2] = {{message, sizeof(*message)}, {(void *)(uintptr_t)data, length}};
 	struct msghdr header = {.msg_iov = parts, .msg_iovlen = length ? 2 : 1};
-	ssize_t done = exchange(client->fd, &header, true);
+	ssize_t done;
 
+	if (descriptor >= 0) {
+		header.msg_control = control.bytes;
+		header.msg_controllen = sizeof(control.bytes);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &descriptor, sizeof(int));
+	}
+	done = exchange(client->fd, &header, true);
 	if (done < 0)
 		return (int)done;
 	parts[1].iov_base = reply;
@@ -185,15 +195,22 @@ static int call_locked(struct simxen_client *client, struct simxen_message *mess
 	return message->result;
 }
 
-int simxen_client_call(struct simxen_client *client, struct simxen_message *message,
-		       const void *data, size_t length, void *reply, size_t *reply_length)
+int simxen_client_call_with(struct simxen_client *client, struct simxen_message *message,
+			    const void *data, size_t length, int descriptor, void *reply,
+			    size_t *reply_length)
 {
 	int result;
 
 	pthread_mutex_lock(&client->lock);
-	result = call_locked(client, message, data, length, reply, reply_length);
+	result = call_locked(client, message, data, length, descriptor, reply, reply_length);
 	pthread_mutex_unlock(&client->lock);
 	return result;
+}
+
+int simxen_client_call(struct simxen_client *client, struct simxen_message *message,
+		       const void *data, size_t length, void *reply, size_t *reply_length)
+{
+	return simxen_client_call_with(client, message, data, length, -1, reply, reply_length);
 }
 
 int simxen_client_ask(struct simxen_client *client, uint32_t op, uint64_t arg0, uint64_t arg1,

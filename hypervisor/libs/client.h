@@ -52,6 +52,11 @@ uint32_t simxen_client_domid(const struct simxen_client *client);
 int simxen_client_call(struct simxen_client *client, struct simxen_message *message,
 		       const void *data, size_t length, void *reply, size_t *reply_length);
 
+/* The same with a descriptor that goes with the request, -1: none. It stays the caller's. */
+int simxen_client_call_with(struct simxen_client *client, struct simxen_message *message,
+			    const void *data, size_t length, int descriptor, void *reply,
+			    size_t *reply_length);
+
 /* A request without data; returns the result. */
 int simxen_client_ask(struct simxen_client *client, uint32_t op, uint64_t arg0, uint64_t arg1,
 		      uint64_t arg2);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The work on one domain, as the passes of a restore hand it on.
+ *
+ * Who may write what while several CPUs work: a domain's entry and the domain itself
+ * belong to the CPU that does its pass. Of others only what an earlier pass wrote is
+ * read, which is why each pass has its own place for what it found wrong. The
+ * exceptions are counts of others' references, which are added to atomically, the
+ * frame table, which has locks, and two flags.
+ */
+#ifndef HYPERVISOR_RESTORE_INTERNAL_H
+#define HYPERVISOR_RESTORE_INTERNAL_H
+
+#include "hypervisor/restore.h"
+#include "hypervisor/stream-reader.h"
+
+#define HV_SECTION_TYPES (HV_RECORD_IOMMU - HV_RECORD_GENERAL + 1)
+
+#define HV_NO_INDEX UINT32_MAX
+
+struct hv_restore_domain {
+	uint64_t unique_id;
+	const uint8_t *section; /* what is in the DOMAIN record, and the section's records */
+	uint64_t size;		/* of them */
+	struct hv_domain *domain;
+	struct hv_stream_general general;
+	struct hv_read_record records[HV_SECTION_TYPES];
+	const char *reason[HV_RESTORE_PASSES]; /* what each pass found wrong first */
+	uint16_t domid;
+	bool contested; /* somebody else claims a frame of it; set by him */
+	bool one_sided; /* a port's other end says something else */
+	bool orphans;	/* it maps frames of a domain that failed before it claimed them */
+	bool pending;	/* events wait on ports that are not masked */
+};
+
+/** A record of the section; it has no elements if it is not there. */
+static inline const struct hv_read_record *hv_restore_record(const struct hv_restore_domain *work,
+							     enum hv_record_type type)
+{
+	return &work->records[type - HV_RECORD_GENERAL];
+}
+
+/** Did the domain fail in a pass before @pass? */
+static inline bool hv_restore_failed(const struct hv_restore_domain *work,
+				     enum hv_restore_pass pass)
+{
+	for (unsigned int i = 0; i < (unsigned int)pass; i++) {
+		if (work->reason[i])
+			return true;
+	}
+	return false;
+}
+
+/** The work on @domid; NULL: the stream has no such domain. */
+struct hv_restore_domain *hv_restore_find(struct hv_restore *restore, uint32_t domid);
+
+/** An allocation failed, so that the restore has to end. Returns the sentence that says so. */
+const char *hv_restore_no_memory(struct hv_restore *restore);
+
+/* The passes, on one domain. They return what is wrong, or NULL. */
+
+const char *hv_restore_create(struct hv_restore *restore, struct hv_restore_domain *work);
+const char *hv_restore_pages(struct hv_restore *restore, struct hv_restore_domain *work);
+const char *hv_restore_rest(struct hv_restore *restore, struct hv_restore_domain *work);
+const char *hv_restore_match(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/* Parts of these. */
+
+/** Fill @p2m, which is empty, from a record of extents. Returns NULL or what is wrong. */
+const char *hv_restore_extents(struct hv_restore *restore, const struct hv_read_record *record,
+			       struct hv_p2m *p2m);
+
+const char *hv_restore_ports(struct hv_restore *restore, struct hv_restore_domain *work);
+const char *hv_restore_mappings(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/** Forget ports that hv_restore_ports() made. */
+void hv_restore_undo_ports(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/** Give up all that the domain holds of others. */
+void hv_restore_undo_mappings(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/** See whether a port's other end says something else. */
+void hv_restore_match_ports(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/* Parts of hv_restore_finish(), with all passes done. */
+
+/** Make ports whose other end says something else unbound. */
+void hv_restore_unbind(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/** Give frames that are mapped to the domain that should own them. */
+const char *hv_restore_adopt(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/** The end of a domain that failed. */
+void hv_restore_bury(struct hv_restore *restore, struct hv_restore_domain *work);
+
+#endif
