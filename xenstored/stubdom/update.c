@@ -230,6 +230,7 @@ int stubdom_update_run(struct stubdom_update *update)
 
 	if (!update->session.started)
 		return -1;
+	update->process.created = clock_wall_ns() / 1000000000u;
 	perform(update, why);
 	update_session_answer(&update->session, why);
 	return 0;
