@@ -178,8 +178,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
-# The one test that makes allocations fail.
-$(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
+# Tests that make allocations fail.
+$(addprefix $(OBJ)/tests/unit/,test-faults test-make-room): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
@@ -297,6 +297,7 @@ install: all
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 644 build/xenstored-stubdom $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
 

@@ -18,7 +18,7 @@ char *update_memory_get(size_t size, char *why)
 	uintptr_t address;
 	size_t missing;
 
-	memory_refresh_limit();
+	memory_refresh_limit(&ring0_memory);
 	address = memory_map_top(&ring0_memory, size);
 	if (address)
 		return (char *)address;
