@@ -189,6 +189,11 @@ static int start(const struct live_update *update, struct connection *connection
 		control_add(&control, update->version);
 	}
 
+	if (update->way) {
+		control_add(&control, "-m");
+		control_add(&control, update->way);
+	}
+
 	for (;;) {
 		ret = control_send(&control, connection, &reply);
 		if (ret || strcmp(reply, "BUSY") != 0 || seconds_now() >= end)

@@ -5,11 +5,12 @@ Who is served goes on as if nothing had happened: clients of dom0's ring with wa
 transactions, guests that ping, guests that write numbers without end and watch over their order.
 """
 
+import os
 import re
 
 import xswire
 from checks_guests import Lives
-from checks_stub_files import FilesDaemon, expect_line, lines, say
+from checks_stub_files import DIRECTORY, FilesDaemon, expect_line, lines, say
 from checks_update import Pinging, Served
 from framework import Skip, check, equal, wait_until
 from guests import Guest
@@ -19,6 +20,7 @@ from stub_host import IMAGE
 
 # Without it this program would take the emulated processor for itself.
 PAUSE = 0.2
+DUMP = f"{DIRECTORY}/state_dump"
 
 
 def live_update(*words, ok=True):
@@ -91,7 +93,7 @@ def transactions(host):
         host.client.write(f"/update/{name}", b"old")
     with host.new_client() as client, Guest(host, "first") as first, Lives(host) as lives:
         first.wait_hello()
-        lives.expect(1, 0)
+        lives.counts()
         open_ones = {name: client.transaction_start() for name in names}
         for name in "conflict", "fine":
             equal(client.read(f"/update/{name}", open_ones[name]), b"old")
@@ -139,10 +141,10 @@ class Sender:
             answer = self.data(content[start : start + 2000])
         return answer
 
-    def refused(self, content, announced=None):
+    def refused(self, content, announced=None, *words):
         """Sends and starts; returns the reason of the refusal."""
         equal(self.send(content, announced), "OK")
-        answer = self.words("-s", "-t", "10")
+        answer = self.words("-s", "-t", "10", *words)
         assert answer != "OK"
         return answer
 
@@ -259,3 +261,42 @@ def log_goes_on(host):
         say(host, text)
     expect_line(host, said[-1])
     equal([line.split("control: ")[1] for line in lines() if " an update" in line], said)
+
+
+@check("live update by a file in dom0: everybody is served on; the file goes", deadline=300)
+def by_file(host):
+    if not FilesDaemon.process:
+        raise Skip("there is no xenstore-9pfsd")
+    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
+        pinged.wait_hello()
+        writer.more()
+        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
+            update(host, "-m", "file")
+            expect_line(host, "bytes of state in a file")
+            pings.more()
+            served.check()
+            writer.more()
+            wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+            # And the way back by the file, which is kept as long as it may be needed.
+            ran = live_update("-m", "file", "-c", "stray words", IMAGE, ok=False)
+            assert "ended before it served" in ran.output, ran.output
+            pings.more()
+            served.check()
+            writer.more()
+            wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+
+
+@check("live update by a file is refused when nobody takes files, and by memory it goes on",
+       deadline=200)
+def no_file(host):
+    if not FilesDaemon.process:
+        raise Skip("there is no xenstore-9pfsd")
+    before = boots(host)
+    FilesDaemon.kill()
+    host.client.rm(f"/local/domain/0/backend/xen_9pfs/{host.domid}/0/state")
+    with host.new_client() as client:
+        answer = Sender(client).refused(open(IMAGE, "rb").read(), None, "-m", "file")
+        assert "state_dump" in answer, answer
+    equal(boots(host), before)
+    update(host, "-m", "memory")
+    FilesDaemon.start()
