@@ -298,6 +298,13 @@ check-xen:
 	$(Q)$(MAKE) --no-print-directory all build/tests/ninep-guest
 	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
 
+# The same with the stub domain in the daemon's place.
+.PHONY: check-stubdom
+check-stubdom:
+	sh tests/deps.sh --xen
+	$(Q)$(MAKE) --no-print-directory all stubdom
+	$(Q)$(PYTHON) tests/stubdom/check.py $(STUBDOM_ARGS)
+
 # Longer runs of what check runs short; COUNT= multiplies their length.
 COUNT ?= 20
 .PHONY: fuzz

@@ -294,17 +294,22 @@ int files_init(struct files *files, const struct trace *trace, const struct nine
 	return 0;
 }
 
-int files_start(struct files *files, struct core *core, struct evtchn *evtchn,
-		void (*events)(void *data), void *events_data)
+void files_listen(struct files *files, struct evtchn *evtchn, void (*events)(void *data),
+		  void *events_data)
 {
 	uint32_t port = ninep_port(files->ninep);
-	int error;
 
 	files->evtchn = evtchn;
 	files->events = events;
 	files->events_data = events_data;
 	if (port)
 		evtchn_adopt_port(evtchn, port, &files->listener);
+}
+
+int files_start(struct files *files, struct core *core)
+{
+	int error;
+
 	error = own_client_open(&files->own, core);
 	if (!error)
 		error = own_client_watch(&files->own, DEVICE, true);

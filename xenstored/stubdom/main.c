@@ -199,9 +199,9 @@ int main(int argc, char **argv)
 	settings_open_trace(&stubdom.options, &stubdom.administration.trace);
 	stubdom.administration.report = report_memory;
 	make_core(&stubdom, handover ? handover->virq_port : 0);
+	files_listen(&stubdom.files, &stubdom.host.evtchn, take_events, &stubdom.host);
 	begin(&stubdom, handover);
-	if (files_start(&stubdom.files, stubdom.core, &stubdom.host.evtchn, take_events,
-			&stubdom.host))
+	if (files_start(&stubdom.files, stubdom.core))
 		log_message(LOG_ERR, "no files: the device cannot be watched");
 	run(&stubdom);
 }
