@@ -126,6 +126,7 @@ struct restore {
 	struct transaction *tx;
 	uint64_t tx_kept;     /* last place of a child before its differences */
 	bool branched;	      /* the differences of tx are in */
+	struct tree tx_base;  /* what the transaction started on, as far as it has come */
 	struct cause **cause; /* of restored messages, by number less 1 */
 	size_t causes, cause_room;
 };
@@ -185,6 +186,7 @@ int save_domains(struct core *core, struct stream_writer *writer);
 int save_events(struct core *core, const struct client *client, uint32_t id,
 		struct stream_writer *writer);
 int save_statistics(struct core *core, struct stream_writer *writer);
+int save_global_quota(const struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,
 		 struct stream_writer *writer);

@@ -229,7 +229,7 @@ static bool event_wanted(struct core *core, struct client *client, struct messag
 		return false;
 	}
 	/* The ring of a privileged domain is not closed, so there events end somewhere. */
-	if (!client->is_socket && client->output_bytes > OUTPUT_MAX)
+	if (!client->is_socket && client->output_bytes > core->config.output_max)
 		return false;
 	if (message->payload[0] == '@')
 		return true;
@@ -285,7 +285,7 @@ void client_queue(struct core *core, struct client *client, struct message *mess
 	append(core, client, message);
 	if (!client->identity.privileged)
 		core_memory_changed(core, client->identity.domain);
-	if (client->is_socket && client->output_bytes > OUTPUT_MAX && !client->broken) {
+	if (client->is_socket && client->output_bytes > core->config.output_max && !client->broken) {
 		core_log(core, LOG_WARNING,
 			 "Connection %llu of domain %u does not read its messages: closed",
 			 (unsigned long long)client->id, client->identity.domid);

@@ -20,11 +20,11 @@
 #define CLIENT_BUDGET 16
 
 /* What a client that is not limited may have waiting for it before it is cut off. */
-#define OUTPUT_MAX (16u * 1024 * 1024)
+#define OUTPUT_MAX_DEFAULT (16u * 1024 * 1024)
 
 /* Below this, snapshots may keep what they like (design: the larger of this and a quarter of the
  * store). */
-#define SNAPSHOT_MIN (64u * 1024 * 1024)
+#define SNAPSHOT_MIN_DEFAULT (64u * 1024 * 1024)
 
 /* When to try again what memory was missing for. */
 #define MEMORY_RETRY_MS 20
@@ -36,6 +36,7 @@ struct core_config {
 	bool keep_orphans;
 	uint32_t event_timeout_ms; /* of events for guests, 0 = never */
 	struct quota_limits quota;
+	size_t output_max, snapshot_min; /* bytes; the defaults are for machines with memory */
 	uint64_t generation; /* where generation numbers start */
 	struct hash_secret secret;
 };
