@@ -254,9 +254,9 @@ int image_restore(struct core *core, const struct image_process *process, const 
 		restore_counters(restore, &restore->counters);
 	if (!error)
 		core->recheck = true; /* whoever was held back may go on */
-	core->restoring = false;
 	if (restore->tx_base.root)
 		tree_drop(&restore->tx_base);
+	core->restoring = false;
 	free(restore->client);
 	restore_nodes_free(restore);
 	free(restore->cause);

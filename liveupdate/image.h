@@ -183,10 +183,10 @@ int save_node(const struct core *core, const uint64_t *record, struct stream_wri
 	      const char *path, size_t len, struct node *node);
 
 int save_domains(struct core *core, struct stream_writer *writer);
+int save_global_quota(const struct core *core, struct stream_writer *writer);
 int save_events(struct core *core, const struct client *client, uint32_t id,
 		struct stream_writer *writer);
 int save_statistics(struct core *core, struct stream_writer *writer);
-int save_global_quota(const struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,
 		 struct stream_writer *writer);
