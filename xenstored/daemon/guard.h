@@ -75,10 +75,13 @@ int guard_start(struct helper *guard, char **argv, int image_fd, unsigned int vi
 int guard_ready(struct helper *guard);
 
 /**
- * The image is complete and the program is about to be replaced: hand @count descriptors that it
- * names over. Returns 0 or a negative errno, after which the program must not be replaced.
+ * Hand @count descriptors that the image names over. Returns 0 or a negative errno, after which the
+ * program must not be replaced.
  */
 int guard_hand_over(struct helper *guard, const int *fd, size_t count);
+
+/** The image is complete, and the program is replaced now. Returns as guard_hand_over(). */
+int guard_watch(struct helper *guard);
 
 /**
  * Start the guard of a foreign program; when this returns it stands by.
