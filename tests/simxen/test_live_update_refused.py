@@ -133,9 +133,6 @@ def test_without_boot_memory(tmp_path):
 
 def test_only_domain_0_may(host):
     domid = host.create("--bare")
-    done = host.run("exec", "--domain", domid, "--", SIMXEN, "live-update", check=False)
-    # The command is domain 0's, whoever calls it; the hypercall as a guest is refused.
-    assert done.returncode == 0
     host.python("""
 import socket, struct
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
