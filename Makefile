@@ -193,6 +193,17 @@ $(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+# Builds of another stream version, to be updated from and to: two files know it.
+VERSIONED := hypervisor/stream-reader hypervisor/host/release
+OTHER_SIMXENS := $(addprefix $(OUT)/tests/simxen/,older newer)
+$(OUT)/tests/simxen/older: OTHER_VERSION := 1
+$(OUT)/tests/simxen/newer: OTHER_VERSION := 3
+$(OTHER_SIMXENS): $(VERSIONED:=.c) $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -DHV_STREAM_VERSION=$(OTHER_VERSION)u -DRELEASE_NAME='"simxen-$(@F)"' \
+		$(ALL_LDFLAGS) -o $@ $^
+
 # Loaded into foreign programs, so never with sanitizers: one build for all variants.
 LIBS := hypervisor/libs
 SIMXEN_LIB_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror -fno-common \
@@ -262,7 +273,8 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN) \
+		$(OTHER_SIMXENS)
 
 .PHONY: check
 check: deps

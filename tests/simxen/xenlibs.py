@@ -5,7 +5,7 @@ Errors are returned as negative errno values, so that a test can print them.
 """
 
 import ctypes
-import errno  # noqa: F401  (for the code that imports * from here)
+import errno  # noqa: F401  (these are for the code that imports * from here)
 import os  # noqa: F401
 import select
 import struct

@@ -4,11 +4,10 @@
 import os
 import tempfile
 
-from tests.lib import xswire
 from tests.lib.daemon import binary
 from tests.peers import peer
 from tests.simxen.host import SIMXEN, Host
-from tests.update.live import DEADLINE, Live, wait_for
+from tests.update.live import Live
 
 
 class HostLive(Live):
@@ -36,11 +35,7 @@ class HostLive(Live):
 
     def guest(self, domid):
         """A connection whose other end is the guest's ring."""
-        process = self.host.popen("guest", domid, "--", "sh", "-c",
-                                  'echo "$XENSTORED_PATH"; exec sleep 1000')
-        path = process.stdout.readline().strip()
-        client = xswire.Client(path, timeout=DEADLINE)
-        client.bridge = process
+        client = self.host.guest_client(domid)
         self.clients.append(client)
         return client
 
