@@ -62,7 +62,7 @@ static int save_place(struct core *core, const struct domain *domain, const stru
 		if (!domain_owner_lives(&state->domains, node->perms) ||
 		    (!at_home && domain_owner(&state->domains, node->perms) != domain))
 			continue;
-		error = save_node(core, writer, walk->path, walk->path_len, node);
+		error = save_node(core, NULL, writer, walk->path, walk->path_len, node);
 		if (error)
 			break;
 	}

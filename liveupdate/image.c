@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An image from end to end: the order of its parts, and their restoring. */
+/* Restoring an image: who is there, then everything else. */
 #include "liveupdate/image.h"
 
 #include <errno.h>
@@ -11,108 +11,6 @@
 
 #include "core/domains.h"
 #include "liveupdate/stream-check.h"
-
-/* Finish what domains' deaths left to do: nothing dying is in an image. */
-static int settle(struct core *core)
-{
-	for (int i = 0; i < 100000 && !TAILQ_EMPTY(&core->deaths); i++)
-		core_bury_some(core, 1000);
-	return TAILQ_EMPTY(&core->deaths) ? 0 : ENOMEM;
-}
-
-static int save_header(struct core *core, const struct image_process *process,
-		       struct stream_writer *writer)
-{
-	const struct state *state = &core->state;
-	const struct ratelimit *limit = &state->domains.ratelimit;
-	struct stream_image image = {
-		.format = STREAM_OWN_FORMAT,
-		.own_domid = (uint16_t)state->domains.own_domid,
-		.priv_domid = (uint16_t)state->domains.priv_domid,
-		.created = (uint64_t)time(NULL),
-		.program = {"xenstored", 9},
-	};
-	struct stream_counters counters = {
-		.now = core->now,
-		.last_record = state->domains.last_record,
-		.generation = state->store.generation,
-		.version = state->version,
-		.last_client = core->last_client_id,
-		.last_watch = core->watches.last_sequence,
-	};
-	struct stream_ratelimit rate = {
-		.flags = limit->quiet_reported ? STREAM_RATELIMIT_QUIET : 0,
-		.reserve = limit->reserve,
-		.refilled = limit->refilled,
-		.last_effect = limit->last_effect,
-	};
-	struct stream_log log = {.file = {"", 0}};
-	int error = stream_put_own(writer, STREAM_IMAGE, &image);
-
-	if (process->get_log)
-		process->get_log(process->data, &log);
-	if (!error && process->get_log)
-		error = stream_put_own(writer, STREAM_LOG, &log);
-
-	if (!error)
-		error = stream_put_own(writer, STREAM_COUNTERS, &counters);
-	if (!error)
-		error = stream_put_own(writer, STREAM_RATELIMIT, &rate);
-	return error ? error : save_domains(core, writer);
-}
-
-/* What no foreign reader survives: a domain that owns nodes and was not introduced. */
-static int check_foreign(const struct core *core)
-{
-	const struct domain *domain;
-
-	TAILQ_FOREACH(domain, &core->state.domains.list, link)
-		if (!domain->client && domain->account.now[QUOTA_NODES] &&
-		    !domain_is_special(&core->state.domains, domain))
-			return EBUSY;
-	return 0;
-}
-
-static int save_requester(const struct image_requester *requester, struct stream_writer *writer)
-{
-	struct stream_update update = {.conn_id = requester->client->image_id,
-				       .req_id = requester->req_id,
-				       .tx_id = requester->tx_id};
-
-	return stream_put_own(writer, STREAM_UPDATE, &update);
-}
-
-int image_save(struct core *core, const struct image_process *process,
-	       const struct image_requester *requester, struct stream_writer *writer)
-{
-	struct stream_global global = {process->listen_fd, process->evtchn_fd};
-	bool own = writer->dialect->own;
-	struct client *client;
-	int error = settle(core);
-
-	TAILQ_FOREACH(client, &core->clients, link)
-		client->image_id = 0;
-	core->image_clients = 0;
-	if (!error && !own)
-		error = check_foreign(core);
-	if (!error)
-		error = stream_put_global(writer, &global);
-	if (!error && own)
-		error = save_header(core, process, writer);
-	if (!error && own)
-		error = save_domain_quotas(core, writer);
-	if (!error)
-		error = save_clients(core, requester, writer);
-	if (!error)
-		error = save_nodes(core, writer);
-	if (!error && own)
-		error = save_transactions(core, writer);
-	if (!error && own && requester->client)
-		error = save_requester(requester, writer);
-	if (!error && !own)
-		error = save_domain_quotas(core, writer);
-	return error ? error : stream_put_end(writer);
-}
 
 /* The initial tree once more, since the privileged domain's record may have another serial now. */
 static int empty_tree(struct restore *restore)
@@ -149,16 +47,17 @@ static void restore_counters(struct restore *restore, const struct stream_counte
 	if (in->generation > core->state.store.generation)
 		core->state.store.generation = in->generation;
 	core->state.version = in->version;
-	if (in->last_client > core->last_client_id)
-		core->last_client_id = in->last_client;
+	if (in->last_client > restore->max_client)
+		restore->max_client = in->last_client;
+	core->last_client_id = restore->max_client;
 	if (in->last_watch > core->watches.last_sequence)
 		core->watches.last_sequence = in->last_watch;
 }
 
-/* Ends a pass over the image that has seen all it needs: everybody is named before any node. */
-#define PASS_DONE (-1)
-
-/* First pass: who is there. */
+/*
+ * First pass: who is there. Only images of our own kind say that; the nodes, which are most of an
+ * image, are passed over.
+ */
 static int restore_who(struct restore *restore, const struct stream_record *record)
 {
 	struct ratelimit *limit = &restore->core->state.domains.ratelimit;
@@ -178,8 +77,8 @@ static int restore_who(struct restore *restore, const struct stream_record *reco
 	case STREAM_COUNTERS:
 		restore->counters = record->own.counters;
 		return 0;
-	case STREAM_NODE:
-		return PASS_DONE;
+	case STREAM_SNAPSHOT:
+		return restore_snapshot(restore, &record->own.snapshot);
 	case STREAM_RATELIMIT:
 		limit->reserve = record->own.ratelimit.reserve;
 		limit->refilled = record->own.ratelimit.refilled;
@@ -234,6 +133,8 @@ static int restore_what(struct restore *restore, const struct stream_record *rec
 		return restore_events(restore, &record->own.events);
 	case STREAM_UPDATE:
 		return restore_update(restore, &record->own.update);
+	case STREAM_DELTA:
+		return restore_delta(restore, &record->own.delta);
 	case STREAM_TX:
 		return restore_tx(restore, &record->own.tx);
 	case STREAM_TX_DIFFERENCE:
@@ -279,8 +180,8 @@ static int each_record(struct restore *restore, const void *image, size_t size,
 			continue;
 		}
 		error = use(restore, &record);
-		if (error == PASS_DONE)
-			return 0;
+		if (use == restore_who && record.type == STREAM_SNAPSHOT && !error)
+			error = stream_skip(&reader, restore->nodes_size);
 		if (error) {
 			snprintf(where.text, sizeof(where.text), "%s: %s",
 				 stream_type_name(record.type), strerror(error));
@@ -294,8 +195,6 @@ static int each_record(struct restore *restore, const void *image, size_t size,
 
 static int restore_target(struct restore *restore, const struct stream_record *record)
 {
-	if (record->type == STREAM_NODE)
-		return PASS_DONE;
 	if (record->type != STREAM_CONNECTION)
 		return 0;
 	return restore_targets(restore, &record->connection);
@@ -323,8 +222,10 @@ int image_restore(struct core *core, const struct image_process *process, const 
 		error = restore_nodes_end(restore);
 	if (!error)
 		restore_tx_branch(restore);
-	if (!error)
+	if (!error && !restore->own)
 		error = each_record(restore, image, size, restore_target);
+	if (!error)
+		error = restore_orphans(restore);
 	/* Last, since restoring has counted as well. */
 	if (!error && restore->own)
 		restore_counters(restore, &restore->counters);

@@ -17,6 +17,7 @@
 /* What the process around the core gives to an image, and makes of one. */
 struct image_process {
 	int32_t listen_fd, evtchn_fd; /* -1 = none */
+	uint64_t created;	      /* now, in seconds since 1970 */
 	const char *failure;	      /* restoring after an update that failed: why; else NULL */
 	void *data;
 	/* A client of the inherited socket @fd. Returns NULL: it could not be taken over. */
@@ -35,8 +36,45 @@ struct image_requester {
 	uint32_t req_id, tx_id;
 };
 
+/* The store's part of an image of our own kind, which is written ahead from a snapshot. */
+struct image_base {
+	struct core *core;
+	struct stream_writer *writer;
+	struct tree tree; /* the snapshot */
+	uint64_t *record; /* by domid: the domain record that it meant then, 0 = none */
+	struct walk walk;
+	bool walking, done;
+	unsigned int top; /* next of the nodes to walk from */
+	/* In the image: */
+	uint64_t snapshot_at, nodes_at;
+	uint64_t size; /* of the nodes' records, when they are all written */
+};
+
 /**
- * Write the state.
+ * Take the snapshot and begin the image.
+ * @writer: initialized, of our own dialect; must live as long as @base
+ * Returns 0 or an errno value; image_base_drop() is due in any case.
+ */
+int image_base_start(struct image_base *base, struct core *core,
+		     const struct image_process *process, struct stream_writer *writer);
+
+/** Write up to @nodes nodes; base->done says when it was the last one. Returns 0 or an errno value.
+ */
+int image_base_some(struct image_base *base, unsigned int nodes);
+
+/**
+ * Complete the image, with what is now different from the snapshot, and with all that is not of the
+ * store. Nothing may happen to the core between this and the end of the process, or the image is
+ * out of date. Returns 0 or an errno value.
+ */
+int image_finish(struct image_base *base, const struct image_process *process,
+		 const struct image_requester *requester);
+
+/** Give the snapshot back. */
+void image_base_drop(struct image_base *base);
+
+/**
+ * Write the state at once.
  * @writer: initialized; its dialect decides what is left out
  * Returns 0 or an errno value; EBUSY: the state cannot be said in this dialect now.
  */
@@ -70,22 +108,53 @@ struct restore {
 	struct stream_counters counters; /* of it */
 	struct client **client;		 /* by conn-id */
 	uint32_t clients;		 /* size of client[] */
-	struct bulk bulk;		 /* where the nodes go */
+	uint64_t max_client;		 /* largest id of one */
+	uint64_t *record;    /* by domid: what it means in a NODE; NULL: whoever has it now */
+	uint64_t nodes_size; /* of the NODE records behind SNAPSHOT, 0 = not said */
+	/* Tops of what belonged to domains that are gone now; in the image. */
+	struct restore_orphan {
+		const char *path;
+		size_t len;
+	} * orphan;
+	size_t orphans, orphan_room;
+	struct bulk bulk; /* where the nodes go */
 	struct restore_perms {
 		struct perms *perms; /* a reference */
 		uint32_t count;	     /* 0: an empty place */
 		struct stream_perm entry[RESTORE_ENTRIES];
 	} perms[RESTORE_PERMS];
 	struct transaction *tx;
+	uint64_t tx_kept;     /* last place of a child before its differences */
 	bool branched;	      /* the differences of tx are in */
 	struct cause **cause; /* of restored messages, by number */
 	uint64_t *cause_id;
 	size_t causes, cause_room;
 };
 
-/** Fill a stream's permission entries from a list; dead domains' are left out. Returns the count.
+/* More permission entries than a SET_PERMS can bring. */
+#define IMAGE_PERMS_MAX (WIRE_PAYLOAD_MAX / 2)
+
+/**
+ * Fill our own permission entries from a list. Those of dead domains are left out, as they are from
+ * NODE records, but for the owner. Returns the count.
  */
-uint16_t image_perms(const struct core *core, const struct perms *perms, struct stream_perm *out);
+uint32_t image_own_perms(const struct core *core, const struct perms *perms,
+			 struct stream_own_perm *out);
+
+/** Make a change of the live tree, with all that belongs to it. Returns as change_prepare(). */
+int image_change(struct state *state, enum tree_change kind, const char *path, size_t len,
+		 const void *value, size_t value_len, struct perms *perms);
+
+/** Set the node at @path in a tree alone, without accounts. Returns 0 or ENOMEM. */
+int image_set_node(struct tree *tree, const struct stream_text *path,
+		   const struct stream_bytes *value, struct perms *perms);
+
+/**
+ * Put the children of @path into the order that is told. Returns 0 or ENOMEM.
+ * @kept: the last place given out before the tree began to be changed
+ */
+int image_set_order(struct tree *tree, const struct stream_text *path,
+		    const struct stream_bytes *names, uint64_t kept);
 
 /** The list that stream entries mean now, with a reference; NULL: no memory, or no such owner. */
 struct perms *image_perms_get(struct restore *restore, const struct stream_perm *entry,
@@ -109,14 +178,17 @@ void image_take_quotas(const struct stream_quotas *in, struct quota_limits *limi
 int save_domain_quota(const struct domain *domain, struct stream_writer *writer);
 int save_client(struct core *core, const struct client *client, uint32_t id,
 		const struct image_requester *requester, struct stream_writer *writer);
-int save_node(struct core *core, struct stream_writer *writer, const char *path, size_t len,
-	      struct node *node);
+/* @record: as of struct image_base; NULL: judge by the domains that live now */
+int save_node(const struct core *core, const uint64_t *record, struct stream_writer *writer,
+	      const char *path, size_t len, struct node *node);
 
 int save_domains(struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,
 		 struct stream_writer *writer);
 int save_nodes(struct core *core, struct stream_writer *writer);
+/* What is different from @base now. */
+int save_delta(struct core *core, const struct tree *base, struct stream_writer *writer);
 int save_transactions(struct core *core, struct stream_writer *writer);
 
 int restore_domain_state(struct restore *restore, const struct stream_domain_state *state);
@@ -135,6 +207,10 @@ void restore_nodes_start(struct restore *restore);
 int restore_nodes_end(struct restore *restore);
 void restore_nodes_free(struct restore *restore);
 int restore_node(struct restore *restore, const struct stream_node *node);
+int restore_snapshot(struct restore *restore, const struct stream_snapshot *snapshot);
+int restore_delta(struct restore *restore, const struct stream_delta *delta);
+/* All DELTAs are done: drop what belongs to nobody. */
+int restore_orphans(struct restore *restore);
 int restore_tx(struct restore *restore, const struct stream_tx *tx);
 int restore_tx_difference(struct restore *restore, const struct stream_tx_difference *difference);
 /* All differences of the transaction are in: its branch starts from its base. */

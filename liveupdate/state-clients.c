@@ -164,9 +164,9 @@ int save_client(struct core *core, const struct client *client, uint32_t id,
 }
 
 /* Other readers lose a target whose connection comes after the one that targets it. */
-static bool in_pass(const struct client *client, int pass)
+static bool in_pass(const struct client *client, bool own, int pass)
 {
-	return (!client->is_socket && client->identity.domain->target) == (pass == 1);
+	return (!own && !client->is_socket && client->identity.domain->target) == (pass == 1);
 }
 
 int save_clients(struct core *core, const struct image_requester *requester,
@@ -177,8 +177,7 @@ int save_clients(struct core *core, const struct image_requester *requester,
 
 	for (int pass = 0; pass < 2 && !error; pass++)
 		TAILQ_FOREACH(client, &core->clients, link) {
-			client->image_id = (uint32_t)(client->image_id ? client->image_id : 0);
-			if (!in_pass(client, pass) || client->broken)
+			if (!in_pass(client, writer->dialect->own, pass) || client->broken)
 				continue;
 			/* One inside of this program ends with it. */
 			if (!client->transport->ops->describe)
@@ -197,7 +196,8 @@ static int remember(struct restore *restore, uint32_t id, struct client *client)
 		uint32_t size = restore->clients ? restore->clients : 64;
 		struct client **table;
 
-		/* Ids are small numbers given one after the other; others are not ours to believe. */
+		/* Ids are small numbers given one after the other; others are not ours to believe.
+		 */
 		if (id > 1000000)
 			return EINVAL;
 		while (size <= id)
@@ -299,8 +299,8 @@ static void set_deadline(struct core *core, struct message *message, struct mess
 }
 
 /* What an earlier process said about a queued message. */
-static void restore_event(struct restore *restore, struct message *message,
-			  struct message *earlier, const struct stream_event *event)
+static void restore_event(struct restore *restore, struct message *message, struct message *earlier,
+			  const struct stream_event *event)
 {
 	struct core *core = restore->core;
 	struct domain *domain;
@@ -323,8 +323,8 @@ static void restore_event(struct restore *restore, struct message *message,
 static int queue(struct core *core, struct client *client, const struct wire_header *header,
 		 const uint8_t *payload, uint32_t sent)
 {
-	struct message *message =
-		message_new(header->type, header->req_id, header->tx_id, header->len);
+	struct message *message = message_new(header->type, header->req_id, header->tx_id,
+					      header->len);
 
 	if (!message)
 		return ENOMEM;
@@ -369,7 +369,8 @@ int restore_events(struct restore *restore, const struct stream_events *events)
 	TAILQ_FOREACH(message, &client->output, link) {
 		if (next < events->events.count && events->events.data[next].message == number) {
 			restore_event(restore, message, earlier, &events->events.data[next++]);
-			if (message->expires && (!earlier || message->deadline >= earlier->deadline))
+			if (message->expires &&
+			    (!earlier || message->deadline >= earlier->deadline))
 				earlier = message;
 		}
 		number++;
@@ -434,9 +435,9 @@ int restore_client(struct restore *restore, const struct stream_client *in)
 
 	if (!client)
 		return 0;
-	client->id = in->client;
-	if (in->client > restore->core->last_client_id)
-		restore->core->last_client_id = in->client;
+	client_set_id(restore->core, client, in->client);
+	if (in->client > restore->max_client)
+		restore->max_client = in->client;
 	client->last_transaction = in->last_transaction;
 	client->releasing = in->releasing;
 	client->ignored = in->flags & STREAM_CLIENT_IGNORED;
@@ -454,8 +455,7 @@ int restore_watch(struct restore *restore, const struct stream_watch *in)
 	struct path path;
 
 	if (!client || path_make(&path, in->path, in->path_len, client->identity.domid, true, 0) ||
-	    watch_find(&core->watches, client->id, path.text, path.len, in->token,
-		       in->token_len)) {
+	    watch_find(&core->watches, client->id, path.text, path.len, in->token, in->token_len)) {
 		restore->report->dropped_watches++;
 		return 0;
 	}

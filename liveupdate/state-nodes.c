@@ -7,38 +7,38 @@
 
 #include "liveupdate/image.h"
 
-/* More permission entries than a SET_PERMS can bring. */
-#define PERMS_MAX (WIRE_PAYLOAD_MAX / 2)
-
-uint16_t image_perms(const struct core *core, const struct perms *perms, struct stream_perm *out)
+/* Whether an entry's domain lives, or lived when @record was made. */
+static bool lives(const struct core *core, const uint64_t *record, const struct perm *entry)
 {
-	uint16_t count = 0;
-
-	for (uint32_t i = 0; i < perms->count; i++) {
-		const struct perm *entry = &perms->entry[i];
-		bool stale = entry->record == PERM_RECORD_STALE;
-
-		if (i && entry->record >= DOMAIN_RECORD_FIRST &&
-		    !domain_with_record(&core->state.domains, entry->domid, entry->record))
-			continue;
-		out[count++] = (struct stream_perm){.letter = perm_char(entry->letter),
-						    .flags = stale ? STREAM_PERM_STALE : 0,
-						    .domid = entry->domid};
-	}
-	return count;
+	if (entry->record < DOMAIN_RECORD_FIRST)
+		return true;
+	if (record)
+		return entry->domid < DOMID_FIRST_RESERVED && record[entry->domid] == entry->record;
+	return domain_with_record(&core->state.domains, entry->domid, entry->record);
 }
 
-int save_node(struct core *core, struct stream_writer *writer, const char *path, size_t len,
-	      struct node *node)
+int save_node(const struct core *core, const uint64_t *record, struct stream_writer *writer,
+	      const char *path, size_t len, struct node *node)
 {
-	struct stream_perm perms[PERMS_MAX];
+	const struct perms *list = node->perms;
+	struct stream_perm perms[IMAGE_PERMS_MAX];
 	struct stream_node out = {.path = path,
 				  .path_len = (uint16_t)len,
 				  .value = (const uint8_t *)node_value(node),
 				  .value_len = node->value_len,
 				  .perms = perms};
 
-	out.perm_count = image_perms(core, node->perms, perms);
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct perm *entry = &list->entry[i];
+		bool stale = entry->record == PERM_RECORD_STALE;
+
+		if (i && !lives(core, record, entry))
+			continue;
+		perms[out.perm_count++] = (struct stream_perm){.letter = perm_char(entry->letter),
+							       .flags = stale ? STREAM_PERM_STALE
+									      : 0,
+							       .domid = entry->domid};
+	}
 	return stream_put_node(writer, &out);
 }
 
@@ -55,7 +55,7 @@ static int save_below(struct core *core, struct stream_writer *writer, const cha
 		return ENOMEM;
 	walk_init(walk, &core->state.store, node_ref(top), name, strlen(name));
 	while (!(error = walk_next(walk, &node)) && node)
-		if ((error = save_node(core, writer, walk->path, walk->path_len, node)))
+		if ((error = save_node(core, NULL, writer, walk->path, walk->path_len, node)))
 			break;
 	walk_deinit(walk);
 	free(walk);
@@ -93,6 +93,18 @@ static struct perm entry_now(struct restore *restore, unsigned int domid, int le
 	return domain_perm(domain, (unsigned int)letter);
 }
 
+/* One entry as it was when the snapshot was taken. Its domain may be dead by now. */
+static struct perm entry_then(struct restore *restore, unsigned int domid, int letter, bool stale)
+{
+	uint64_t record = PERM_RECORD_STALE;
+
+	if (domid == DOMID_ANY)
+		record = PERM_RECORD_ANY;
+	else if (!stale && domid < DOMID_FIRST_RESERVED)
+		record = restore->record[domid];
+	return perm_make(domid, (unsigned int)letter, record);
+}
+
 static struct perms *get(struct restore *restore, const struct perm *entry, uint32_t count,
 			 int *error)
 {
@@ -110,56 +122,60 @@ static struct perms *get(struct restore *restore, const struct perm *entry, uint
 struct perms *image_perms_get(struct restore *restore, const struct stream_perm *entry,
 			      uint32_t count, int *error)
 {
-	struct perm list[PERMS_MAX];
+	struct perm list[IMAGE_PERMS_MAX];
 
-	if (count > PERMS_MAX)
-		count = PERMS_MAX;
-	for (uint32_t i = 0; i < count; i++)
-		list[i] = entry_now(restore, entry[i].domid, letter_of(entry[i].letter),
-				    entry[i].flags & STREAM_PERM_STALE, 0);
+	if (count > IMAGE_PERMS_MAX)
+		count = IMAGE_PERMS_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		int letter = letter_of(entry[i].letter);
+		bool stale = entry[i].flags & STREAM_PERM_STALE;
+
+		list[i] = restore->record ? entry_then(restore, entry[i].domid, letter, stale)
+					  : entry_now(restore, entry[i].domid, letter, stale, 0);
+	}
 	return get(restore, list, count, error);
+}
+
+/* An entry that names its record is bound to that, be it of a domain that lives or of a dead one.
+ */
+static struct perm entry_of(struct restore *restore, const struct stream_own_perm *entry)
+{
+	int letter = letter_of(entry->letter);
+	bool stale = entry->flags & STREAM_PERM_STALE;
+
+	if (stale || entry->domid == DOMID_ANY || entry->record < DOMAIN_RECORD_FIRST ||
+	    entry->record > restore->counters.last_record)
+		return entry_now(restore, entry->domid, letter, stale, entry->record);
+	return perm_make(entry->domid, (unsigned int)letter, entry->record);
 }
 
 struct perms *image_own_perms_get(struct restore *restore, const struct stream_own_perms *perms,
 				  int *error)
 {
-	struct perm list[PERMS_MAX];
-	uint32_t count = perms->count < PERMS_MAX ? perms->count : PERMS_MAX;
+	struct perm list[IMAGE_PERMS_MAX];
+	uint32_t count = perms->count < IMAGE_PERMS_MAX ? perms->count : IMAGE_PERMS_MAX;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct stream_own_perm *entry = &perms->data[i];
-
-		list[i] = entry_now(restore, entry->domid, letter_of(entry->letter),
-				    entry->flags & STREAM_PERM_STALE, entry->record);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = entry_of(restore, &perms->data[i]);
 	return get(restore, list, count, error);
 }
 
-/* A node that a fresh tree has already: "/" and the special ones. */
+/*
+ * A node that a fresh tree has already: "/" and the special ones. One whose owner has died since
+ * the snapshot stays the privileged domain's until a DELTA says more.
+ */
 static int restore_present(struct restore *restore, const struct stream_node *in,
 			   struct perms *perms)
 {
 	struct state *state = &restore->core->state;
-	struct change change;
-	int error;
+	int error = 0;
 
-	change_init(&change, TREE_PERMS, in->path, in->path_len, NULL, 0, perms);
-	error = change_prepare(state, &state->live, &change);
-	if (!error) {
-		change_make(state, &state->live, &change);
-		change_settle(state, &change);
-	}
-	change_deinit(state, &change);
+	if (domain_owner_lives(&state->domains, perms))
+		error = image_change(state, TREE_PERMS, in->path, in->path_len, NULL, 0, perms);
 	if (error)
 		return error;
-	change_init(&change, TREE_WRITE, in->path, in->path_len, in->value, in->value_len, NULL);
-	error = change_prepare(state, &state->live, &change);
-	if (!error) {
-		change_make(state, &state->live, &change);
-		change_settle(state, &change);
-	}
-	change_deinit(state, &change);
-	return error;
+	return image_change(state, TREE_WRITE, in->path, in->path_len, in->value, in->value_len,
+			    NULL);
 }
 
 /* Below @parent, as the last child: by way of the builder, or if it has closed that one already. */
@@ -175,6 +191,22 @@ static int put_below(struct restore *restore, struct node *parent, bool open, st
 		return error;
 	children_insert(tree, parent, node);
 	tree->bytes += node_bytes(node);
+	return 0;
+}
+
+/* Its domain has died since the snapshot: a DELTA has to remove it, or give it to somebody. */
+static int note_orphan(struct restore *restore, const char *path, size_t len)
+{
+	if (restore->orphans == restore->orphan_room) {
+		size_t room = restore->orphan_room ? 2 * restore->orphan_room : 64;
+		struct restore_orphan *grown = realloc(restore->orphan, room * sizeof(*grown));
+
+		if (!grown)
+			return ENOMEM;
+		restore->orphan = grown;
+		restore->orphan_room = room;
+	}
+	restore->orphan[restore->orphans++] = (struct restore_orphan){path, len};
 	return 0;
 }
 
@@ -212,6 +244,10 @@ static int add_node(struct restore *restore, struct node *parent, bool open,
 	}
 	if (above)
 		account_add(&above->account, QUOTA_MEMORY, (int64_t)name_len + 1);
+	if (!owner && !domain_owner_lives(&state->domains, perms) &&
+	    perms->entry[0].record != parent->perms->entry[0].record &&
+	    note_orphan(restore, in->path, in->path_len))
+		return ENOMEM;
 	return bulk_open(&restore->bulk, node, in->path, in->path_len);
 }
 
@@ -238,6 +274,24 @@ static int release_duplicate(void *data, const struct node *parent, struct node 
 	return 0;
 }
 
+int restore_snapshot(struct restore *restore, const struct stream_snapshot *in)
+{
+	if (restore->record)
+		return EINVAL;
+	restore->record = calloc(DOMID_FIRST_RESERVED, sizeof(*restore->record));
+	if (!restore->record)
+		return ENOMEM;
+	restore->nodes_size = in->size;
+	for (uint32_t i = 0; i < in->owners.count; i++) {
+		const struct stream_owner *owner = &in->owners.data[i];
+
+		if (owner->domid >= DOMID_FIRST_RESERVED || owner->record < DOMAIN_RECORD_FIRST)
+			return EINVAL;
+		restore->record[owner->domid] = owner->record;
+	}
+	return 0;
+}
+
 void restore_nodes_start(struct restore *restore)
 {
 	bulk_init(&restore->bulk, &restore->core->state.live, release_duplicate, restore);
@@ -251,6 +305,8 @@ int restore_nodes_end(struct restore *restore)
 void restore_nodes_free(struct restore *restore)
 {
 	bulk_deinit(&restore->bulk);
+	free(restore->orphan);
+	free(restore->record);
 	for (size_t i = 0; i < RESTORE_PERMS; i++)
 		perms_unref(&restore->core->state.store.perms, restore->perms[i].perms);
 }

@@ -11,22 +11,6 @@
 #include "store/difference.h"
 #include "verbs/transaction.h"
 
-#define PERMS_MAX (WIRE_PAYLOAD_MAX / 2)
-
-static uint32_t own_perms(const struct perms *perms, struct stream_own_perm *out)
-{
-	for (uint32_t i = 0; i < perms->count; i++) {
-		const struct perm *entry = &perms->entry[i];
-
-		memset(&out[i], 0, sizeof(out[i]));
-		out[i].letter = perm_char(entry->letter);
-		out[i].flags = entry->record == PERM_RECORD_STALE ? STREAM_PERM_STALE : 0;
-		out[i].domid = entry->domid;
-		out[i].record = entry->record >= DOMAIN_RECORD_FIRST ? entry->record : 0;
-	}
-	return perms->count;
-}
-
 struct save {
 	const struct core *core;
 	struct stream_writer *writer; /* NULL: only count */
@@ -44,7 +28,7 @@ struct save {
 static int put_difference(struct save *save, uint32_t operation, const char *path, size_t len,
 			  struct node *node)
 {
-	struct stream_own_perm perms[PERMS_MAX];
+	struct stream_own_perm perms[IMAGE_PERMS_MAX];
 	struct stream_tx_difference out = {.conn_id = save->conn_id,
 					   .tx_id = save->tx->id,
 					   .operation = operation,
@@ -55,7 +39,7 @@ static int put_difference(struct save *save, uint32_t operation, const char *pat
 		return 0;
 	if (node) {
 		out.perms.data = perms;
-		out.perms.count = own_perms(node->perms, perms);
+		out.perms.count = image_own_perms(save->core, node->perms, perms);
 		out.value.data = (const uint8_t *)node_value(node);
 		out.value.count = node->value_len;
 	}
@@ -68,9 +52,8 @@ static int put_difference(struct save *save, uint32_t operation, const char *pat
  */
 static int put_order(struct save *save)
 {
-	struct stream_tx_difference out = {.conn_id = save->conn_id,
-					   .tx_id = save->tx->id,
-					   .operation = STREAM_ORDER};
+	struct stream_tx_difference out = {
+		.conn_id = save->conn_id, .tx_id = save->tx->id, .operation = STREAM_ORDER};
 	const struct node *node;
 	uint32_t count, used = 0;
 	void *const *run;
@@ -108,7 +91,8 @@ static int leave_directories(struct save *save, const char *path, size_t len)
 	int error = 0;
 
 	while (!error && save->orders &&
-	       !(path && path_covers(save->innermost.text, save->order[save->orders - 1], path, len)))
+	       !(path &&
+		 path_covers(save->innermost.text, save->order[save->orders - 1], path, len)))
 		error = put_order(save);
 	return error;
 }
@@ -205,7 +189,7 @@ static uint32_t kind_of(enum tree_change kind)
 
 static int put_change(struct save *save, const struct change *change)
 {
-	struct stream_own_perm perms[PERMS_MAX];
+	struct stream_own_perm perms[IMAGE_PERMS_MAX];
 	struct stream_tx_change out = {
 		.conn_id = save->conn_id,
 		.tx_id = save->tx->id,
@@ -216,7 +200,7 @@ static int put_change(struct save *save, const struct change *change)
 
 	if (change->perms) {
 		out.perms.data = perms;
-		out.perms.count = own_perms(change->perms, perms);
+		out.perms.count = image_own_perms(save->core, change->perms, perms);
 	}
 	return stream_put_own(save->writer, STREAM_TX_CHANGE, &out);
 }
@@ -237,10 +221,12 @@ static int save_transaction(struct core *core, const struct transaction *tx,
 	};
 	const struct touch *touch;
 	const struct change *change;
-	int error = 0;
+	int error;
 
-	if (!tx->lost)
-		error = put_differences(&save);
+	/* One that is lost ends with EAGAIN, whatever it did. */
+	if (tx->lost)
+		return stream_put_own(writer, STREAM_TX, &out);
+	error = put_differences(&save);
 	out.differences = save.count;
 	TAILQ_FOREACH(touch, &tx->touches, order)
 		out.touches++;
@@ -249,7 +235,7 @@ static int save_transaction(struct core *core, const struct transaction *tx,
 	save.writer = writer;
 	if (!error)
 		error = stream_put_own(writer, STREAM_TX, &out);
-	if (!error && !tx->lost)
+	if (!error)
 		error = put_differences(&save);
 	TAILQ_FOREACH(touch, &tx->touches, order)
 		if (!error)
@@ -285,6 +271,7 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	restore_tx_branch(restore);
 	restore->tx = NULL;
 	restore->branched = false;
+	restore->tx_kept = core->state.store.sequence;
 	if (!client)
 		return 0;
 	tx = transaction_start(&core->state, in->started);
@@ -296,6 +283,7 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	tx->target = in->target;
 	tx->poisoned = in->flags & STREAM_TX_POISONED;
 	tx->created = in->flags & STREAM_TX_CREATED;
+	tx->removed = in->flags & STREAM_TX_REMOVED;
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
 	TAILQ_INSERT_TAIL(&core->transactions, tx, age);
 	client->transaction_count++;
@@ -306,73 +294,6 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	else
 		restore->tx = tx;
 	transaction_recharge(core, client, tx);
-	return 0;
-}
-
-static int set_node(struct tree *tree, const struct stream_tx_difference *in, struct perms *perms)
-{
-	const char *path = in->path.data;
-	struct tree_edit edit;
-	struct lookup lookup;
-	int error;
-
-	tree_lookup(tree, path, in->path.count, &lookup);
-	if (!lookup.node) {
-		error = tree_prepare_create(tree, &edit, &lookup, path, in->path.count,
-					    in->value.data, in->value.count, perms);
-		if (!error)
-			tree_apply(tree, &edit);
-		return error;
-	}
-	error = tree_prepare_write(tree, &edit, path, in->path.count, in->value.data,
-				   in->value.count);
-	if (error)
-		return error;
-	tree_apply(tree, &edit);
-	error = tree_prepare_perms(tree, &edit, path, in->path.count, perms);
-	if (!error)
-		tree_apply(tree, &edit);
-	return error;
-}
-
-/* Put the children of a directory into the order that is told. Returns 0 or ENOMEM. */
-static int set_order(struct transaction *tx, const struct stream_tx_difference *in)
-{
-	const char *name = (const char *)in->value.data, *end = name + in->value.count;
-	struct tree *base = &tx->base;
-	struct tree_edit edit;
-	struct node *parent = tree_find(base, in->path.data, in->path.count);
-	int error;
-
-	if (!parent)
-		return 0;
-	/* Preparing a value that stays as it is makes the directory this tree's own. */
-	error = tree_prepare_perms(base, &edit, in->path.data, in->path.count, parent->perms);
-	if (error)
-		return error;
-	parent = edit.node;
-	tree_abandon(base, &edit);
-	while (name < end) {
-		size_t len = strnlen(name, (size_t)(end - name));
-		struct node *child = children_find(parent, name, len), *moved;
-
-		name += len + 1;
-		if (!child)
-			continue;
-		error = children_prepare_replace(base, parent, child);
-		/* A copy: its place is part of the node, and the live tree has it in another. */
-		moved = error ? NULL : node_copy(base->store, child, 0);
-		if (!moved)
-			return ENOMEM;
-		children_remove(base, parent, child);
-		node_unref(base->store, child);
-		error = children_prepare_insert(base, parent, moved);
-		if (error) {
-			node_unref(base->store, moved);
-			return error;
-		}
-		children_insert(base, parent, moved);
-	}
 	return 0;
 }
 
@@ -395,7 +316,7 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 		return error;
 	}
 	if (in->operation == STREAM_ORDER)
-		return set_order(tx, in);
+		return image_set_order(&tx->base, &in->path, &in->value, restore->tx_kept);
 	if (in->operation != STREAM_SET)
 		return 0;
 	perms = image_own_perms_get(restore, &in->perms, &error);
@@ -407,7 +328,7 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 	}
 	if (error)
 		return error;
-	error = set_node(&tx->base, in, perms);
+	error = image_set_node(&tx->base, &in->path, &in->value, perms);
 	perms_unref(&state->store.perms, perms);
 	return error;
 }
@@ -428,10 +349,9 @@ int restore_tx_touch(struct restore *restore, const struct stream_tx_touch *in)
 {
 	if (!restore->tx)
 		return 0;
-	return transaction_restore_touch(&restore->core->state, restore->tx, in->path.data,
-					 in->path.count, in->depends, in->own,
-					 in->flags & STREAM_TOUCH_EVENT,
-					 in->flags & STREAM_TOUCH_BELOW);
+	return transaction_restore_touch(
+		&restore->core->state, restore->tx, in->path.data, in->path.count, in->depends,
+		in->own, in->flags & STREAM_TOUCH_EVENT, in->flags & STREAM_TOUCH_BELOW);
 }
 
 int restore_tx_change(struct restore *restore, const struct stream_tx_change *in)
@@ -462,6 +382,8 @@ int restore_tx_change(struct restore *restore, const struct stream_tx_change *in
 	perms_unref(&state->store.perms, perms);
 	if (!error && !change)
 		return ENOMEM;
+	if (change)
+		change->again = true;
 	if (!error)
 		error = transaction_change(state, tx, change);
 	if (error == ENOMEM)

@@ -212,6 +212,30 @@ static void check_delta(struct stream_checker *checker, const struct stream_reco
 			&delta->path, &delta->value);
 }
 
+static void check_snapshot(struct stream_checker *checker, const struct stream_record *record)
+{
+	const struct stream_snapshot *snapshot = &record->own.snapshot;
+
+	once(checker, record, &checker->snapshot);
+	if (checker->report->nodes || checker->delta)
+		check_error(checker, record->offset, "SNAPSHOT behind nodes");
+	if (snapshot->size)
+		checker->nodes_end = record->offset + record->size + snapshot->size;
+	for (uint32_t i = 0; i < snapshot->owners.count; i++) {
+		const struct stream_owner *owner = &snapshot->owners.data[i];
+		struct checked_domain *domain = check_domain_of(checker, owner->domid);
+
+		if (owner->domid >= CHECK_DOMID_MAX || owner->record < CHECK_RECORD_FIRST)
+			check_error(checker, record->offset,
+				    "impossible domain %u with record %llu", owner->domid,
+				    (unsigned long long)owner->record);
+		if (domain->known & KNOWN_THEN)
+			check_error(checker, record->offset, "domain %u twice in a SNAPSHOT",
+				    owner->domid);
+		domain->known |= KNOWN_THEN;
+	}
+}
+
 static void check_counters(struct stream_checker *checker, const struct stream_record *record)
 {
 	once(checker, record, &checker->counters);
@@ -301,6 +325,9 @@ void check_own(struct stream_checker *checker, const struct stream_record *recor
 		break;
 	case STREAM_DELTA:
 		check_delta(checker, record);
+		break;
+	case STREAM_SNAPSHOT:
+		check_snapshot(checker, record);
 		break;
 	default:
 		check_tx(checker, record);

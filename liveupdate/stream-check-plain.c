@@ -114,7 +114,7 @@ static void check_ring(struct stream_checker *checker, const struct stream_recor
 		check_number(checker, &checker->ports, connection->port, record->offset);
 	if (connection->target == STREAM_NO_TARGET)
 		return;
-	if (connection->target >= CHECK_DOMID_MAX || connection->target == connection->domid) {
+	if (connection->target >= CHECK_DOMID_MAX) {
 		check_error(checker, record->offset, "domain %u has the impossible target %u",
 			    connection->domid, connection->target);
 		return;
@@ -217,6 +217,9 @@ void check_perm(struct stream_checker *checker, size_t offset, unsigned int inde
 	/* A transaction may still see nodes of a domain that has died. */
 	if (index || domid > UINT16_MAX || (flags & STREAM_PERM_STALE) || checker->tx_at)
 		return;
+	/* Its domain may have died since, and it with its domain. */
+	if (checker->snapshot && !checker->delta)
+		return;
 	domain = check_domain_of(checker, (uint16_t)domid);
 	if (!(domain->known & (KNOWN_OWNER | KNOWN_TARGET)))
 		domain->owner_at = offset;
@@ -305,6 +308,11 @@ void check_node(struct stream_checker *checker, const struct stream_record *reco
 	for (unsigned int i = 0; i < node->perm_count; i++)
 		check_perm(checker, record->offset, i, node->perms[i].letter, node->perms[i].flags,
 			   node->perms[i].domid);
+	if (checker->snapshot && node->perms->domid != CHECK_DOMID_ANY &&
+	    !(check_domain_of(checker, node->perms->domid)->known & KNOWN_THEN))
+		check_error(checker, record->offset,
+			    "owner of \"%.100s\" is domain %u, which the SNAPSHOT does not have",
+			    node->path, node->perms->domid);
 	if (!check_node_path(checker, record->offset, node->path, node->path_len))
 		return;
 	note_special(checker, record);

@@ -185,8 +185,16 @@ static void check_record(struct stream_checker *checker, const struct stream_rec
 	check_first(checker, record);
 	if (checker->tx_at && !of_tx)
 		check_tx_end(checker, record->offset);
-	if (record->type != STREAM_PERMS && record->type != STREAM_NODE)
+	if (record->type != STREAM_PERMS && record->type != STREAM_NODE) {
 		checker->node_perms = 0;
+		if (checker->nodes_end && checker->report->nodes &&
+		    record->offset != checker->nodes_end)
+			check_error(checker, record->offset,
+				    "the nodes of the SNAPSHOT end here and not at %zu",
+				    checker->nodes_end);
+		if (checker->report->nodes)
+			checker->nodes_end = 0;
+	}
 	switch (record->type) {
 	case STREAM_GLOBAL:
 		if (record->global.listen_fd >= 0)
@@ -294,7 +302,7 @@ static void check_known(struct stream_checker *checker, unsigned int domid,
 		check_error(checker, domain->domain_at, "credit of domain %u, which has no record",
 			    domid);
 	/* Upstream exits on such a record. */
-	if (domain->known == KNOWN_DOMAIN)
+	if ((domain->known & ~KNOWN_THEN) == KNOWN_DOMAIN)
 		check_warning(checker, domain->domain_at,
 			      "domain %u has neither a connection nor a node", domid);
 }

@@ -22,6 +22,7 @@
 #define KNOWN_CREDIT 8u
 #define KNOWN_OWNER  16u /* owns a node */
 #define KNOWN_TARGET 32u /* is a ring's target */
+#define KNOWN_THEN   64u /* was there when the snapshot was taken */
 
 struct checked_domain {
 	uint64_t record;
@@ -55,6 +56,8 @@ struct stream_checker {
 	bool started, no_memory, broken;
 	bool global, image, counters, log, ratelimit, update, quota;
 	bool root, introduce, release; /* these nodes have been seen */
+	bool snapshot;		       /* nodes are of a snapshot */
+	size_t nodes_end;	       /* where its nodes have to end, 0 = not said */
 	bool delta, transactions;      /* no more nodes may come */
 	bool any_client;
 	size_t own_at;		 /* first record of ours, 0 = none */

@@ -195,6 +195,20 @@ static const struct stream_field delta_fields[] = {
 	END,
 };
 
+static const struct stream_field owner_fields[] = {
+	FIELD(stream_owner, domid, FIELD_U16),
+	FIELD(stream_owner, pad, FIELD_U16),
+	FIELD(stream_owner, more, FIELD_U32),
+	FIELD(stream_owner, record, FIELD_U64),
+	END,
+};
+
+static const struct stream_field snapshot_fields[] = {
+	FIELD(stream_snapshot, size, FIELD_U64),
+	ARRAY(stream_snapshot, owners, stream_owner, owner_fields),
+	END,
+};
+
 #define TYPE(number, struct_)                                                                      \
 	{                                                                                          \
 		.type = number, .name = &#number[sizeof("STREAM_") - 1], .version = 1,             \
@@ -220,6 +234,7 @@ static const struct stream_own_type types[] = {
 	TYPE(STREAM_TX_TOUCH, tx_touch),
 	TYPE(STREAM_TX_CHANGE, tx_change),
 	TYPE(STREAM_DELTA, delta),
+	TYPE(STREAM_SNAPSHOT, snapshot),
 };
 
 const struct stream_own_type *stream_own_at(size_t index)

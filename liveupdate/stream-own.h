@@ -51,6 +51,7 @@
 #define STREAM_TX_TOUCH	     STREAM_OWN_NEED(16)
 #define STREAM_TX_CHANGE     STREAM_OWN_NEED(17)
 #define STREAM_DELTA	     STREAM_OWN_NEED(18)
+#define STREAM_SNAPSHOT	     STREAM_OWN_NEED(19)
 
 struct stream_own_prefix {
 	uint8_t version, oldest;
@@ -319,6 +320,31 @@ struct stream_delta {
 	struct stream_bytes value;
 };
 
+/* A domid in NODE records, and the domain record that it meant when these were written. */
+struct stream_owner {
+	uint16_t domid;
+	uint16_t pad;
+	uint32_t more;
+	uint64_t record;
+} __attribute__((packed));
+
+struct stream_owners {
+	const struct stream_owner *data;
+	uint32_t count;
+};
+
+/*
+ * SNAPSHOT: the NODE records directly behind it were written before the rest, from the store as it
+ * was then; DELTA records bring them up to date.
+ */
+struct stream_snapshot {
+	uint64_t size; /* bytes of these NODE records; 0 = not said */
+	struct stream_owners owners;
+};
+
+/* Where the size stands, from the start of the record. */
+#define STREAM_SNAPSHOT_SIZE_AT (STREAM_HEADER_SIZE + sizeof(struct stream_own_prefix))
+
 union stream_own {
 	struct stream_image image;
 	struct stream_counters counters;
@@ -338,6 +364,7 @@ union stream_own {
 	struct stream_tx_touch tx_touch;
 	struct stream_tx_change tx_change;
 	struct stream_delta delta;
+	struct stream_snapshot snapshot;
 };
 
 /* The tables. */

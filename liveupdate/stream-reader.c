@@ -324,6 +324,14 @@ static void note_rest(struct stream_record *record, const struct cursor *cursor)
 				record->odd |= STREAM_ODD_PADDING;
 }
 
+int stream_skip(struct stream_reader *reader, uint64_t size)
+{
+	if (size > reader->size - reader->at || size & 7u)
+		return EINVAL;
+	reader->at += size;
+	return 0;
+}
+
 enum stream_status stream_next(struct stream_reader *reader, struct stream_record *record,
 			       struct stream_error *error)
 {

@@ -72,6 +72,9 @@ int stream_reader_init(struct stream_reader *reader, const void *image, size_t s
 enum stream_status stream_next(struct stream_reader *reader, struct stream_record *record,
 			       struct stream_error *error);
 
+/** Pass over @size bytes, which are whole records. Returns 0, or EINVAL: there are not so many. */
+int stream_skip(struct stream_reader *reader, uint64_t size);
+
 /* For stream-watch.c. */
 bool stream_watch_extended(const uint8_t *image, size_t size, size_t at,
 			   struct stream_record *record);

@@ -191,6 +191,9 @@ static inline void sample_start(struct stream_writer *writer, struct stream_buff
 	struct stream_domain domain = {.domid = 5, .features = 14};
 	static const struct stream_serial serial[] = {{17}};
 	struct stream_perms perms = {0, COUNTED(serial)};
+	static const struct stream_owner owner[] = {{.domid = 0, .record = 16},
+						    {.domid = 5, .record = 17}};
+	struct stream_snapshot snapshot = {.owners = COUNTED(owner)};
 
 	memset(buffer, 0, sizeof(*buffer));
 	assert_int_equal(stream_writer_init(writer, stream_dialect_find(dialect), version,
@@ -201,6 +204,7 @@ static inline void sample_start(struct stream_writer *writer, struct stream_buff
 	sample_quotas(&domain.quotas);
 	assert_int_equal(stream_put_global_quota(writer, &domain.quotas), 0);
 	sample_connections(writer);
+	stream_put_own(writer, STREAM_SNAPSHOT, &snapshot);
 	sample_node(writer, "/", "", 0);
 	sample_node(writer, "/local", "v", 0);
 	sample_node(writer, "/local/domain", "", 0);

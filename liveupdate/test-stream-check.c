@@ -116,7 +116,7 @@ static void test_plain_rules(void **state)
 	EXPECT("impossible domain");
 	START;
 	ring.domid = 9;
-	ring.target = 9;
+	ring.target = 0x7ff1;
 	stream_put_connection(&writer, &ring);
 	EXPECT("impossible target");
 	START;
@@ -417,6 +417,55 @@ static void test_deltas(void **state)
 	}
 }
 
+/* Nodes that were written ahead, and what may follow them. */
+static void test_snapshot(void **state)
+{
+	static const struct {
+		struct stream_owner owner[2];
+		uint64_t size;
+		const char *error; /* NULL: none */
+	} cases[] = {
+		{{{0, 0, 0, 16}, {7, 0, 0, 20}}, 0, NULL},
+		{{{0, 0, 0, 16}, {7, 0, 0, 20}}, 120, NULL},
+		{{{0, 0, 0, 16}, {7, 0, 0, 20}}, 80, "end here and not"},
+		{{{0, 0, 0, 16}, {8, 0, 0, 20}}, 0, "which the SNAPSHOT does not have"},
+		{{{7, 0, 0, 16}, {7, 0, 0, 20}}, 0, "twice"},
+		{{{0, 0, 0, 16}, {7, 0, 0, 15}}, 0, "impossible domain 7"},
+		{{{0, 0, 0, 16}, {0x7ff1, 0, 0, 20}}, 0, "impossible domain"},
+	};
+	struct stream_image image = {.format = 1};
+	struct stream_global global = {3, 6};
+	struct stream_delta delta = {STREAM_REMOVE, {0}, TEXT("/a"), {0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct stream_snapshot snapshot = {.size = cases[i].size,
+						   .owners = COUNTED(cases[i].owner)};
+		struct stream_buffer buffer = {0};
+		struct stream_writer writer;
+		struct stream_report report;
+
+		stream_writer_init(&writer, stream_dialect_find("own"), 0, stream_buffer_put,
+				   &buffer);
+		stream_put_global(&writer, &global);
+		stream_put_own(&writer, STREAM_IMAGE, &image);
+		stream_put_own(&writer, STREAM_SNAPSHOT, &snapshot);
+		sample_node(&writer, "/", "", 0);
+		sample_node(&writer, "/a", "", 7); /* dead when the rest is written */
+		sample_node(&writer, "@releaseDomain", "", 0);
+		stream_put_own(&writer, STREAM_DELTA, &delta);
+		if (cases[i].error) {
+			EXPECT(cases[i].error);
+			continue;
+		}
+		stream_put_end(&writer);
+		/* A special node is missing, and nothing else. */
+		if (sample_check(buffer.data, buffer.len, &report) > 1)
+			fail_msg("case %zu: %s", i, report.problem[0].text);
+		stream_buffer_deinit(&buffer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_transaction_with_nodes_of_the_dead),
 		cmocka_unit_test(test_own_rules),
 		cmocka_unit_test(test_deltas),
+		cmocka_unit_test(test_snapshot),
 	};
 
 	return cmocka_run_group_tests_name("stream-check", tests, NULL, NULL);

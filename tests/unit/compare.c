@@ -196,7 +196,8 @@ bool compare_recounts(const struct core *core, char *why, size_t size)
 	TAILQ_FOREACH(domain, &core->state.domains.list, link)
 		if (!same_account(core, domain, why, size))
 			return false;
-	if (live->bytes == bytes && (core->transaction_count || core->state.store.bytes == bytes))
+	if (live->bytes == bytes &&
+	    (core->transaction_count || core->snapshots || core->state.store.bytes == bytes))
 		return true;
 	snprintf(why, size, "live tree counts %zu bytes, store %zu, a recount %zu", live->bytes,
 		 core->state.store.bytes, bytes);

@@ -159,11 +159,20 @@ static void peer_core_closes(struct transport *transport)
 	peer->client = NULL;
 }
 
+static void peer_place(struct transport *transport, struct transport_place *place)
+{
+	const struct peer *peer = (struct peer *)(void *)transport;
+
+	place->fd = peer->is_guest ? -1 : peer->number;
+	place->port = peer->is_guest ? peer->port : 0;
+}
+
 static const struct transport_ops peer_ops = {
 	.receive = peer_core_receives,
 	.send = peer_core_sends,
 	.fail = peer_core_fails,
 	.close = peer_core_closes,
+	.describe = peer_place,
 };
 
 static struct peer *new_peer(struct harness *harness)
@@ -173,6 +182,7 @@ static struct peer *new_peer(struct harness *harness)
 	peer->transport.ops = &peer_ops;
 	peer->harness = harness;
 	peer->take_max = SIZE_MAX;
+	peer->number = harness->peers ? harness->peers->number + 1 : 1;
 	peer->next = harness->peers;
 	harness->peers = peer;
 	return peer;
@@ -376,7 +386,8 @@ void peer_push(struct peer *peer, const void *data, size_t len)
 
 void peer_send(struct peer *peer, uint32_t type, uint32_t tx_id, const void *payload, size_t len)
 {
-	struct wire_header header = {.type = type, .req_id = 7, .tx_id = tx_id, .len = (uint32_t)len};
+	struct wire_header header = {
+		.type = type, .req_id = 7, .tx_id = tx_id, .len = (uint32_t)len};
 
 	peer_push(peer, &header, sizeof(header));
 	if (len)
@@ -423,9 +434,9 @@ static bool take_kind(struct peer *peer, bool event, struct answer *answer)
 
 static int error_number(const char *name)
 {
-	static const int errors[] = {EINVAL, EACCES, EEXIST, EISDIR, ENOENT, ENOMEM,
-				     ENOSPC, EIO,    ENOTEMPTY, ENOSYS, EROFS, EBUSY,
-				     EAGAIN, EISCONN, E2BIG, EPERM};
+	static const int errors[] = {EINVAL, EACCES,  EEXIST,	 EISDIR, ENOENT, ENOMEM,
+				     ENOSPC, EIO,     ENOTEMPTY, ENOSYS, EROFS,	 EBUSY,
+				     EAGAIN, EISCONN, E2BIG,	 EPERM};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (!strcmp(wire_error_name(errors[i]), name))
@@ -458,8 +469,8 @@ static int string_request(struct peer *peer, uint32_t type, uint32_t tx, const c
 }
 
 /* Two strings; the second one without its NUL if @open. */
-static int pair_request(struct peer *peer, uint32_t type, uint32_t tx, const char *a,
-			const char *b, bool open)
+static int pair_request(struct peer *peer, uint32_t type, uint32_t tx, const char *a, const char *b,
+			bool open)
 {
 	char payload[2 * WIRE_PAYLOAD_MAX];
 	size_t alen = strlen(a) + 1, blen = strlen(b) + (open ? 0 : 1);

@@ -24,11 +24,13 @@ struct peer {
 	struct transport transport; /* the core's end */
 	struct harness *harness;
 	struct client *client; /* NULL once the core has closed it */
+	int number;	       /* stands for a descriptor */
 	unsigned int domid;    /* of a guest */
 	bool is_guest;
-	bool closed;  /* by the core */
-	bool hung_up; /* by the test: the core sees the end of the stream */
-	int failed;   /* enum transport_error given by the core, 0 = none */
+	bool closed;	     /* by the core */
+	bool kept;	     /* while the core is replaced: it goes on with the next one */
+	bool hung_up;	     /* by the test: the core sees the end of the stream */
+	int failed;	     /* enum transport_error given by the core, 0 = none */
 	unsigned int resets; /* how often the ring was reset */
 	unsigned int port;
 	unsigned int features; /* written to the ring page at the introduction */
@@ -44,7 +46,7 @@ struct fake_domain {
 	uint64_t unique_id;
 	bool changed;
 	int connect_error; /* what mapping its ring gives, 0 or a positive errno */
-	int bind_error;    /* what binding again gives */
+	int bind_error;	   /* what binding again gives */
 };
 
 struct harness {
@@ -78,7 +80,8 @@ struct harness *harness_new_with(const struct core_config *config);
 struct core_config harness_config(void);
 void harness_free(struct harness *harness);
 
-/** Let the core run until it waits for something outside (bounded: fails the test if it never does). */
+/** Let the core run until it waits for something outside (bounded: fails the test if it never
+ * does). */
 void harness_run(struct harness *harness);
 
 /**

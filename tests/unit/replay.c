@@ -8,6 +8,7 @@
 
 #include "compare.h"
 #include "control/control.h"
+#include "migrate.h"
 #include "trial.h"
 
 #define NODE_LIMIT  8
@@ -271,9 +272,21 @@ static bool check(struct trial *trial)
 	return compare_core(trial->harness->core, &trial->model, use, trial->why, trial->why_size);
 }
 
-static bool do_step(struct trial *trial, const struct step *step)
+static bool do_update(struct trial *trial, struct migration *migration)
+{
+	trial->counts->updates++;
+	migration_begin(migration, trial->harness);
+	return migration_finish(migration, trial->why, trial->why_size);
+}
+
+static bool do_step(struct trial *trial, struct migration *migration, const struct step *step)
 {
 	switch (step->kind) {
+	case STEP_SNAPSHOT:
+		migration_begin(migration, trial->harness);
+		return true;
+	case STEP_UPDATE:
+		return do_update(trial, migration);
 	case STEP_REQUEST:
 		return trial_request(trial, step);
 	case STEP_START:
@@ -319,6 +332,7 @@ int replay(const struct step *step, unsigned int count, struct replay_counts *co
 	   size_t size)
 {
 	struct core_config config = harness_config();
+	struct migration migration = {0};
 	struct trial trial = {.counts = counts, .why = why, .why_size = size};
 	unsigned int i;
 
@@ -335,12 +349,14 @@ int replay(const struct step *step, unsigned int count, struct replay_counts *co
 		/* Long enough for everybody's write credit. */
 		trial.harness->now += 1000;
 		counts->steps++;
-		if (!do_step(&trial, &step[i]) || !check(&trial))
+		migration_some(&migration, step[i].number % 3);
+		if (!do_step(&trial, &migration, &step[i]) || !check(&trial))
 			break;
 	}
 	for (unsigned int k = 0; k < SCRIPT_SLOTS; k++)
 		trial_close_slot(&trial.slot[k]);
 	model_deinit(&trial.model);
+	migration_abandon(&migration);
 	harness_free(trial.harness);
 	return i < count ? (int)i : -1;
 }

@@ -19,7 +19,7 @@ struct replay_counts {
 	unsigned long commits, read_only,
 		over_others; /* over_others: committed after others were */
 	unsigned long refused, refused_reply, refused_dependency, refused_identity;
-	unsigned long quota_hits, quota_commits, deaths;
+	unsigned long quota_hits, quota_commits, deaths, updates;
 };
 
 /**

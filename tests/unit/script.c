@@ -117,6 +117,8 @@ static void roll_step(struct dice *dice, bool wide, struct step *step)
 		step->kind = dice_roll(dice, 3) ? STEP_WATCH : STEP_UNWATCH;
 	} else if (roll == 93) {
 		step->kind = dice_roll(dice, 3) ? STEP_READ_ALL : STEP_RESET_WATCHES;
+	} else if (roll == 94) {
+		step->kind = dice_roll(dice, 3) ? STEP_SNAPSHOT : STEP_UPDATE;
 	} else {
 		step->kind = roll_world(dice);
 	}
@@ -233,6 +235,12 @@ void script_print(FILE *out, const struct step *step)
 		return;
 	case STEP_QUOTA:
 		fprintf(out, "SET_QUOTA %u nodes %u\n", step->domid, step->number);
+		return;
+	case STEP_SNAPSHOT:
+		fprintf(out, "begin a live update\n");
+		return;
+	case STEP_UPDATE:
+		fprintf(out, "live update\n");
 		return;
 	case STEP_READ_ALL:
 		fprintf(out, "read everything\n");

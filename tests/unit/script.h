@@ -35,6 +35,8 @@ enum step_kind {
 	STEP_TELL,    /* the store is told of all changes */
 	STEP_TARGET,
 	STEP_QUOTA,
+	STEP_SNAPSHOT, /* a live update begins */
+	STEP_UPDATE,   /* it is carried out */
 	STEP_READ_ALL, /* compare everything by requests */
 };
 

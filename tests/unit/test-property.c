@@ -150,11 +150,11 @@ static void run_scripts(void)
 	       "others' "
 	       "commits), %lu read-only; %lu refused: %lu a reply differs, %lu a dependency "
 	       "changed, "
-	       "%lu identity; quota: %lu requests, %lu commits; %lu deaths\n",
+	       "%lu identity; quota: %lu requests, %lu commits; %lu deaths, %lu live updates\n",
 	       counts->steps, counts->requests, counts->in_transaction, counts->commits,
 	       counts->over_others, counts->read_only, counts->refused, counts->refused_reply,
 	       counts->refused_dependency, counts->refused_identity, counts->quota_hits,
-	       counts->quota_commits, counts->deaths);
+	       counts->quota_commits, counts->deaths, counts->updates);
 }
 
 static void test_serializable(void **state)
@@ -267,6 +267,7 @@ static void test_scripts_are_worth_it(void **state)
 	assert_true(counts->refused_reply && counts->refused_dependency);
 	assert_true(counts->quota_hits > 0);
 	assert_true(counts->deaths > scripts);
+	assert_true(counts->updates > scripts / 2);
 }
 
 int main(void)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.lib.daemon import binary
 from tests.lib.xswire import Type, message, strings
-from tests.update.fake import build
+from tests.update.fake import CHECKS, build
 from tests.update.live import DEADLINE, Live, exec_time, running, tree, wait_for
 from tests.update.onhost import HostLive
 
@@ -146,9 +146,11 @@ def test_a_missing_dynamic_loader(daemon, work, tmp_path):
     refused(daemon, work, file=str(file))
 
 
-@pytest.mark.parametrize("name", ["refuses the state", "crashes in the check"])
+@pytest.mark.parametrize("name", sorted(CHECKS))
 def test_a_program_that_does_not_take_the_state(daemon, work, programs, name):
-    refused(daemon, work, file=build(programs, name))
+    text = refused(daemon, work, file=build(programs, name))
+    assert "state" in text
+    assert ("too old" in text) == (name == "refuses the state")
 
 
 TAKEN_OVER = ["ends at once", "ends well at once", "crashes", "is killed", "hangs", "is stopped",

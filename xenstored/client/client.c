@@ -165,6 +165,19 @@ static uint64_t payload_hash(const struct core *core, const struct message *mess
 			  message->header.len);
 }
 
+void client_set_id(struct core *core, struct client *client, uint64_t id)
+{
+	struct message *message;
+
+	client->id = id;
+	TAILQ_FOREACH(message, &client->output, link) {
+		if (!message->indexed)
+			continue;
+		hash_remove(&core->pending_events, &message->pending);
+		hash_insert(&core->pending_events, &message->pending, payload_hash(core, message));
+	}
+}
+
 static bool is_duplicate(const struct core *core, const struct message *message, uint64_t hash)
 {
 	struct hash_link *link = NULL;

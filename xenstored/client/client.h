@@ -122,6 +122,9 @@ static inline bool client_is_of(const struct client *client, const struct domain
 /** The open transaction with @id, or NULL. */
 struct transaction *client_transaction(const struct client *client, uint32_t id);
 
+/** Give a client that has no watches yet the id that it had in an earlier process. */
+void client_set_id(struct core *core, struct client *client, uint64_t id);
+
 /** Queue a message; it is the client's then. Events that are duplicates or too much are dropped. */
 void client_queue(struct core *core, struct client *client, struct message *message);
 

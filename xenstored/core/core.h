@@ -60,6 +60,7 @@ struct core {
 	const struct control_ops *control;
 	void *control_data;
 
+	unsigned int snapshots; /* of the live tree that belong to no transaction */
 	uint32_t image_clients; /* numbered so far in the image that is being written */
 	uint64_t now; /* ms, as of the start of the turn */
 	uint64_t requests; /* handled so far */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Spawning, waiting, taking over. */
+/* What an updated or guarding process inherits; the guard of a foreign program is started. */
 #include "daemon/guard.h"
 
 #include <errno.h>
@@ -55,22 +55,17 @@ void inheritance_read(struct inheritance *inheritance)
 	unsetenv(VARIABLE);
 }
 
-static int export_role(const char *role, int image_fd, int status_fd, int ready_fd, pid_t pid,
+int inheritance_export(const char *role, int image_fd, int status_fd, int ready_fd, pid_t pid,
 		       unsigned int virq_port)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "%s image=%d status=%d ready=%d pid=%d virq=%u", role, image_fd,
-		 status_fd, ready_fd, (int)pid, virq_port);
+	snprintf(text, sizeof(text), "%s image=%d status=%d ready=%d pid=%d virq=%u", role,
+		 image_fd, status_fd, ready_fd, (int)pid, virq_port);
 	return setenv(VARIABLE, text, 1) ? -errno : 0;
 }
 
-int guard_export(int image_fd, int status_fd, unsigned int virq_port)
-{
-	return export_role("update", image_fd, status_fd, -1, 0, virq_port);
-}
-
-void guard_unexport(void)
+void inheritance_unexport(void)
 {
 	unsetenv(VARIABLE);
 }
@@ -96,9 +91,8 @@ static int export_foreign(int listen_fd, unsigned int seconds, bool has_nodes)
 	return setenv(VARIABLE, text, 1) ? -errno : 0;
 }
 
-/* @foreign: what the guard is to know of a foreign program, NULL: it is of our own kind. */
-static int start(char **argv, int image_fd, unsigned int virq_port,
-		 const struct inheritance *foreign, int *status_fd)
+int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int seconds,
+			bool has_nodes, int *status_fd)
 {
 	int status[2], ready[2], error;
 	posix_spawn_file_actions_t actions;
@@ -115,84 +109,39 @@ static int start(char **argv, int image_fd, unsigned int virq_port,
 	/* The guard gets the reading end of one and the writing end of the other. */
 	fcntl(status[0], F_SETFD, 0);
 	fcntl(ready[1], F_SETFD, 0);
-	error = export_role("guard", image_fd, status[0], ready[1], getpid(), virq_port);
-	if (!error && foreign)
-		error = export_foreign(foreign->listen_fd, foreign->seconds, foreign->has_nodes);
+	error = inheritance_export("guard", image_fd, status[0], ready[1], getpid(), 0);
+	if (!error)
+		error = export_foreign(listen_fd, seconds, has_nodes);
 	posix_spawn_file_actions_init(&actions);
 	if (!error)
 		error = -posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	guard_unexport();
+	inheritance_unexport();
 	close(status[0]);
 	close(ready[1]);
 	if (!error) {
 		error = wait_ready(ready[0]);
 		if (error)
 			kill(pid, SIGKILL);
-		/* The guard of a foreign program is this one's child by now. */
-		if (error || foreign)
-			waitpid(pid, NULL, 0);
+		/* The guard is nobody's child but this one's by now. */
+		waitpid(pid, NULL, 0);
 	}
 	close(ready[0]);
 	if (error) {
 		close(status[1]);
 		return error;
 	}
-	if (!foreign)
-		fcntl(status[1], F_SETFD, 0);
 	*status_fd = status[1];
 	return 0;
 }
 
-int guard_start(char **argv, int image_fd, unsigned int virq_port, int *status_fd)
+static void say(int status_fd, char what)
 {
-	return start(argv, image_fd, virq_port, NULL, status_fd);
-}
-
-int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int seconds,
-			bool has_nodes, int *status_fd)
-{
-	const struct inheritance foreign = {
-		.listen_fd = listen_fd, .seconds = seconds, .has_nodes = has_nodes};
-
-	return start(argv, image_fd, 0, &foreign, status_fd);
-}
-
-pid_t checker_start(const char *file, int image_fd)
-{
-	/* A word that any other xenstored refuses to start with. */
-	char *argv[] = {(char *)(uintptr_t)file, (char *)(uintptr_t) "check-image", NULL};
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
-	int error = export_role("check", image_fd, -1, -1, getpid(), 0);
-
-	posix_spawn_file_actions_init(&actions);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(&actions, image_fd, image_fd);
-	if (!error)
-		error = -posix_spawn(&pid, file, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	guard_unexport();
-	return error ? error : pid;
-}
-
-static void say(int fd, char what)
-{
-	if (fd < 0)
+	if (status_fd < 0)
 		return;
-	while (write(fd, &what, 1) < 0 && errno == EINTR)
+	while (write(status_fd, &what, 1) < 0 && errno == EINTR)
 		;
-	close(fd);
-}
-
-void guard_serving(int status_fd)
-{
-	say(status_fd, 'S');
-}
-
-void guard_cancel(int status_fd)
-{
-	say(status_fd, 'C');
+	close(status_fd);
 }
 
 /*
@@ -221,33 +170,20 @@ unsigned int guard_seconds(unsigned int more)
 	return SERVE_SECONDS + (more < SERVE_MAX ? more : SERVE_MAX);
 }
 
+void guard_serving(int status_fd)
+{
+	say(status_fd, 'S');
+}
+
+void guard_cancel(int status_fd)
+{
+	say(status_fd, 'C');
+}
+
 void guard_wait(struct inheritance *inheritance)
 {
-	struct pollfd poller = {.fd = inheritance->status_fd, .events = POLLIN};
-	char what = 0;
-	int count, pidfd;
-
-	if (inheritance->foreign) {
+	if (inheritance->foreign)
 		guard_wait_foreign(inheritance);
-		return;
-	}
-	pidfd = pidfd_open(inheritance->pid, 0);
-	/* Without means to end the new program there is nothing to stand by for. */
-	if (pidfd < 0)
-		_exit(1);
-	say(inheritance->ready_fd, 'R');
-	inheritance->ready_fd = -1;
-	do {
-		count = poll(&poller, 1, (int)guard_seconds(0) * 1000);
-	} while (count < 0 && errno == EINTR);
-	if (count > 0 && read(inheritance->status_fd, &what, 1) == 1)
-		_exit(0);
-	snprintf(inheritance->failure, sizeof(inheritance->failure),
-		 count ? "The new program ended before it served; the old one goes on."
-		       : "The new program did not serve in time; the old one goes on.");
-	guard_end_process(pidfd);
-	close(inheritance->status_fd);
-	inheritance->status_fd = -1;
-	inheritance->guard = false;
-	inheritance->update = true;
+	else
+		guard_wait_own(inheritance);
 }

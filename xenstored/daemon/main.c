@@ -18,6 +18,7 @@
 #include "control/control.h"
 #include "core/core.h"
 #include "daemon/administration.h"
+#include "daemon/checker.h"
 #include "daemon/daemonize.h"
 #include "daemon/host.h"
 #include "daemon/listener.h"
@@ -199,7 +200,7 @@ int main(int argc, char **argv)
 	daemonize_standard_fds();
 	inheritance_read(&daemon.inheritance);
 	if (daemon.inheritance.check)
-		return update_try_image(&daemon.inheritance);
+		return checker_run(&daemon.inheritance);
 	settings_read(&daemon.options, argc, argv);
 	log_open("xenstored", daemon.options.foreground);
 	if (daemon.options.notes[0])

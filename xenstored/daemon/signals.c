@@ -85,3 +85,30 @@ int signals_resume(struct signals *signals)
 	signal(SIGHUP, SIG_DFL);
 	return 0;
 }
+
+static void end_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+}
+
+void signals_hold_end(struct signals *signals)
+{
+	sigset_t end;
+
+	(void)signals;
+	end_set(&end);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+}
+
+void signals_let_end(struct signals *signals)
+{
+	sigset_t end;
+
+	/* What this program found when it started is how it was left for it. */
+	sigdelset(&signals->mask_before, SIGTERM);
+	sigdelset(&signals->mask_before, SIGINT);
+	end_set(&end);
+	sigprocmask(SIG_UNBLOCK, &end, NULL);
+}

@@ -45,4 +45,13 @@ void signals_prepare_exec(struct signals *signals);
 /** After an exec that failed: receive again. Returns 0 or a negative errno. */
 int signals_resume(struct signals *signals);
 
+/**
+ * Around the exec to a program of our own kind: what would end the daemon waits until the new
+ * program serves, so that it is not taken for the new program's failure. It is pending through the
+ * exec, and the second call lets it in; that is the new program's to make, or this one's if the
+ * exec failed.
+ */
+void signals_hold_end(struct signals *signals);
+void signals_let_end(struct signals *signals);
+
 #endif

@@ -66,26 +66,42 @@ char **update_arguments(const struct update *update, bool foreign)
 	return argv;
 }
 
+ssize_t update_crossing(const struct update *update, int **list)
+{
+	const struct core *core = update->core;
+	const struct client *client;
+	ssize_t count = 0;
+	int *fd = malloc((core->client_count + 2) * sizeof(*fd));
+
+	if (!fd)
+		return -ENOMEM;
+	fd[count++] = update->listener->fd;
+	if (update->host->has_rings)
+		fd[count++] = update->host->device.source.fd;
+	TAILQ_FOREACH(client, &core->clients, link) {
+		struct transport_place place = {.fd = -1};
+
+		client->transport->ops->describe(client->transport, &place);
+		if (place.fd >= 0 && client->image_id)
+			fd[count++] = place.fd;
+	}
+	*list = fd;
+	return count;
+}
+
 void update_let_cross(struct update *update, bool cross)
 {
-	int flags = cross ? 0 : FD_CLOEXEC;
-	struct client *client;
+	int *list;
+	ssize_t count = update_crossing(update, &list);
 
 	if (cross)
 		signals_prepare_exec(update->signals);
 	else
 		signals_resume(update->signals);
-
-	fcntl(update->listener->fd, F_SETFD, flags);
-	if (update->host->has_rings)
-		fcntl(update->host->device.source.fd, F_SETFD, flags);
-	TAILQ_FOREACH(client, &update->core->clients, link) {
-		struct transport_place place = {.fd = -1};
-
-		client->transport->ops->describe(client->transport, &place);
-		if (place.fd >= 0)
-			fcntl(place.fd, F_SETFD, client->image_id ? flags : FD_CLOEXEC);
-	}
+	for (ssize_t i = 0; i < count; i++)
+		fcntl(list[i], F_SETFD, cross ? 0 : FD_CLOEXEC);
+	if (count > 0)
+		free(list);
 }
 
 static int write_all(int fd, const void *data, size_t len)
@@ -105,14 +121,7 @@ static int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-/* A file that an image goes to, by way of a buffer. */
-struct sink {
-	int fd;
-	size_t len;
-	char data[1 << 18];
-};
-
-static int sink_flush(struct sink *sink)
+int update_sink_flush(struct update_sink *sink)
 {
 	int error = write_all(sink->fd, sink->data, sink->len);
 
@@ -120,13 +129,13 @@ static int sink_flush(struct sink *sink)
 	return error;
 }
 
-static int sink_put(void *data, const void *bytes, size_t len)
+int update_sink_put(void *data, const void *bytes, size_t len)
 {
-	struct sink *sink = data;
+	struct update_sink *sink = data;
 	int error = 0;
 
 	if (len > sizeof(sink->data) - sink->len)
-		error = sink_flush(sink);
+		error = update_sink_flush(sink);
 	if (!error && len > sizeof(sink->data))
 		return write_all(sink->fd, bytes, len);
 	if (!error) {
@@ -138,7 +147,7 @@ static int sink_put(void *data, const void *bytes, size_t len)
 
 int update_write_image(struct update *update, const char *dialect, uint32_t version, int fd)
 {
-	struct sink *sink = malloc(sizeof(*sink));
+	struct update_sink *sink = malloc(sizeof(*sink));
 	struct stream_writer writer;
 	int error;
 
@@ -146,14 +155,14 @@ int update_write_image(struct update *update, const char *dialect, uint32_t vers
 		return ENOMEM;
 	sink->fd = fd;
 	sink->len = 0;
-	update->process.listen_fd = update->listener->fd;
-	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
-	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, sink_put, sink);
+	update_describe_process(update);
+	error = stream_writer_init(&writer, stream_dialect_find(dialect), version, update_sink_put,
+				   sink);
 	if (!error)
 		error = image_save(update->core, &update->process, &update->session.requester,
 				   &writer);
 	if (!error)
-		error = sink_flush(sink);
+		error = update_sink_flush(sink);
 	free(sink);
 	return error;
 }

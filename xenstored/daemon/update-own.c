@@ -1,120 +1,255 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* To a program of our own kind: it tries the image, a guard stands by, exec. */
+/*
+ * To a program of our own kind.
+ *
+ *      between turns, in slices        then, at once: the pause
+ *      ------------------------        ------------------------
+ *      the store, from a snapshot      what is different now, everything else
+ *      checker reads along             the checker's last word
+ *      guard is started                descriptors to the guard
+ *                                      exec
+ *
+ * Whatever goes wrong before the exec ends the update, and everybody is served as if there had been
+ * none.
+ */
 #include "daemon/update-parts.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-/* How long a new program may take to try an image, and how soon it is looked at again. */
-#define CHECK_MS       60000u
-#define CHECK_AGAIN_MS 2
+#include "daemon/checker.h"
 
-/* How soon a guard that ends is looked at again. */
+/* A slice of the store's part, looked at after so many nodes. */
+#define SLICE_NS    500000
+#define SLICE_NODES 32u
+
+/* How much of the image may have been written before the checker is told. */
+#define TELL_BYTES (1u << 20)
+
+/* How long checker and guard may take while everybody is served, and how often they are asked. */
+#define HELPERS_MS 60000u
+#define ASK_MS	   1
+
+/* How long the checker may take for its last word, and deaths of domains to be through. */
+#define VERDICT_MS 5000
+#define DEATHS_MS  1000u
+
+/* How soon a helper that ends is looked at again. */
 #define REAP_MS 20
 
-/*
- * Have the new program try an image while everybody is served. Returns true when it has, or when
- * @why says why not; to be called again otherwise.
- */
-static bool check_done(struct update *update, const char **why)
+static uint64_t now_ns(void)
 {
-	int image_fd, status = 0;
-	pid_t ended;
+	struct timespec now;
 
-	if (update->checked)
-		return true;
-	if (!update->checker) {
-		image_fd = memfd_create("xenstored-trial", MFD_CLOEXEC);
-		if (image_fd < 0 || update_write_image(update, "own", 0, image_fd)) {
-			*why = "Dump write error";
-		} else {
-			update->checker = checker_start(update->file, image_fd);
-			if (update->checker < 0)
-				*why = "Error activating new binary.";
-		}
-		if (image_fd >= 0)
-			close(image_fd);
-		return *why;
-	}
-	ended = waitpid(update->checker, &status, WNOHANG);
-	if (!ended && update->core->now - update->session.since < CHECK_MS)
-		return false;
-	if (!ended) {
-		*why = "The new program did not finish to check the state.";
-		return true;
-	}
-	update->checker = 0;
-	update->checked = true;
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		*why = "The new program does not accept the state.";
-	return true;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* For one of our own kind: image in memory, guard, exec. Returns why it did not happen. */
-static const char *replace_own(struct update *update, char **argv)
+/* Image, snapshot and helpers. Returns why that cannot be, or NULL. */
+static const char *begin(struct update *update)
 {
-	const char *why = NULL;
-	int image_fd, status_fd = -1, error;
+	struct update_own *own = &update->own;
 
-	image_fd = memfd_create("xenstored-image", 0);
-	if (image_fd < 0)
+	memset(own, 0, sizeof(*own));
+	own->step = OWN_WRITING;
+	own->image_fd = memfd_create("xenstored-image", MFD_CLOEXEC);
+	if (own->image_fd < 0)
 		return "Dump state open error";
-	error = update_write_image(update, "own", 0, image_fd);
-	if (error) {
-		close(image_fd);
-		return "Dump write error";
-	}
-	update_let_cross(update, true);
+	own->sink = malloc(sizeof(*own->sink));
+	if (!own->sink)
+		return "Allocation failure.";
+	own->sink->fd = own->image_fd;
+	own->sink->len = 0;
+	update->helpers_left = true;
+	if (checker_start(&own->checker, update->file, own->image_fd))
+		return "Error activating new binary.";
 	/* The virq stays bound: a guard could not know the port that a program has bound it to. */
-	error = guard_start(update->argv, image_fd, update->host->virq_port, &status_fd);
+	if (guard_start(&own->guard, update->argv, own->image_fd, update->host->virq_port))
+		return "Could not start the guard.";
+	update_describe_process(update);
+	if (stream_writer_init(&own->writer, stream_dialect_find("own"), 0, update_sink_put,
+			       own->sink) ||
+	    image_base_start(&own->base, update->core, &update->process, &own->writer))
+		return "Dump write error";
+	return NULL;
+}
+
+/* The store is written: its size is filled in where the image begins. */
+static int end_of_store(struct update_own *own)
+{
+	off_t at = (off_t)(own->base.snapshot_at + STREAM_SNAPSHOT_SIZE_AT);
+	ssize_t done = pwrite(own->image_fd, &own->base.size, sizeof(own->base.size), at);
+
+	return done == sizeof(own->base.size) ? 0 : done < 0 ? errno : EIO;
+}
+
+static const char *write_slice(struct update_own *own)
+{
+	uint64_t until = now_ns() + SLICE_NS;
+	int error;
+
+	do {
+		error = image_base_some(&own->base, SLICE_NODES);
+	} while (!error && !own->base.done && now_ns() < until);
+	if (!error && !own->base.done && own->writer.offset - own->told < TELL_BYTES)
+		return NULL;
 	if (!error)
-		error = guard_export(image_fd, status_fd, update->host->virq_port);
-	if (error) {
+		error = update_sink_flush(own->sink);
+	if (!error && own->base.done)
+		error = end_of_store(own);
+	if (error)
+		return "Dump write error";
+	own->told = own->writer.offset;
+	/* What it has to say, it has said: the end of its socket comes behind that. */
+	if (checker_tell(&own->checker, own->told, own->base.done ? CHECKER_STORE : CHECKER_PART))
+		return checker_answer(&own->checker, VERDICT_MS, own->why, sizeof(own->why)) < 0
+			       ? own->why
+			       : "The new program does not accept the state.";
+	if (own->base.done)
+		own->step = OWN_CHECKING;
+	return NULL;
+}
+
+/* Sets @ready when the pause may begin. Returns why there is nothing to wait for, or NULL. */
+static const char *ask_helpers(struct update *update, bool *ready)
+{
+	struct update_own *own = &update->own;
+	uint64_t now = update->core->now;
+	int result;
+
+	if (!own->checked) {
+		result = checker_answer(&own->checker, 0, own->why, sizeof(own->why));
+		if (result < 0)
+			return own->why;
+		own->checked = result;
+	}
+	if (!own->guarded) {
+		result = guard_ready(&own->guard);
+		if (result < 0)
+			return "Could not start the guard.";
+		own->guarded = result;
+	}
+	if (!own->checked || !own->guarded) {
+		if (now - update->session.since < HELPERS_MS)
+			return NULL;
+		return own->guarded ? "The new program did not finish to check the state."
+				    : "Could not start the guard.";
+	}
+	if (!own->ready)
+		own->ready = now;
+	*ready = TAILQ_EMPTY(&update->core->deaths) || now - own->ready >= DEATHS_MS;
+	return NULL;
+}
+
+/* The rest of the image, and the checker's last word. Returns why it must not be used, or NULL. */
+static const char *complete(struct update *update)
+{
+	struct update_own *own = &update->own;
+	int result;
+
+	if (image_finish(&own->base, &update->process, &update->session.requester) ||
+	    update_sink_flush(own->sink))
+		return "Dump write error";
+	result = checker_tell(&own->checker, own->writer.offset, CHECKER_ALL)
+			 ? -ECHILD
+			 : checker_answer(&own->checker, VERDICT_MS, own->why, sizeof(own->why));
+	if (result > 0)
+		return NULL;
+	return result && own->why[0] ? own->why
+				     : "The new program did not finish to check the state.";
+}
+
+static int hand_over(struct update *update)
+{
+	int *list;
+	ssize_t count = update_crossing(update, &list);
+	int error;
+
+	if (count < 0)
+		return (int)count;
+	error = guard_hand_over(&update->own.guard, list, (size_t)count);
+	free(list);
+	return error;
+}
+
+/* The pause. Returns why it has not led to the new program. */
+static const char *replace(struct update *update, char **argv)
+{
+	struct update_own *own = &update->own;
+	const char *why = complete(update);
+
+	if (why)
+		return why;
+	update_let_cross(update, true);
+	signals_hold_end(update->signals);
+	fcntl(own->image_fd, F_SETFD, 0);
+	fcntl(own->guard.fd, F_SETFD, 0);
+	if (inheritance_export("update", own->image_fd, own->guard.fd, -1, 0,
+			       update->host->virq_port) ||
+	    hand_over(update)) {
 		why = "Could not start the guard.";
 	} else {
 		execv(update->file, argv);
 		why = "Error activating new binary.";
 	}
-	guard_unexport();
-	guard_cancel(status_fd);
-	update->guard_left = true;
+	inheritance_unexport();
+	signals_let_end(update->signals);
 	update_let_cross(update, false);
-	close(image_fd);
 	return why;
 }
 
-/* The guard is a child of this process, whatever program that has become. */
-int update_reap_guard(struct update *update)
+int update_reap_helpers(struct update *update)
 {
-	if (update->guard_left && !update->checker && waitpid(-1, NULL, WNOHANG) < 0)
-		update->guard_left = false;
-	return update->guard_left ? REAP_MS : -1;
+	if (update->own.step != OWN_NONE || !update->helpers_left)
+		return -1;
+	if (waitpid(-1, NULL, WNOHANG) < 0)
+		update->helpers_left = false;
+	return update->helpers_left ? REAP_MS : -1;
 }
 
 void update_own_cancel(struct update *update)
 {
-	if (update->checker > 0) {
-		kill(update->checker, SIGKILL);
-		waitpid(update->checker, NULL, 0);
-	}
-	update->checker = 0;
-	update->checked = false;
+	struct update_own *own = &update->own;
+
+	if (own->step == OWN_NONE)
+		return;
+	own->step = OWN_NONE;
+	helper_kill(&own->checker);
+	helper_kill(&own->guard);
+	image_base_drop(&own->base);
+	free(own->sink);
+	if (own->image_fd >= 0)
+		close(own->image_fd);
 }
 
 int update_own_run(struct update *update, const char **why)
 {
+	struct update_own *own = &update->own;
+	bool ready = false;
 	char **argv;
 
-	if (!check_done(update, why))
-		return CHECK_AGAIN_MS;
-	if (*why)
+	switch (own->step) {
+	case OWN_NONE:
+		*why = begin(update);
 		return 0;
+	case OWN_WRITING:
+		*why = write_slice(own);
+		return 0;
+	case OWN_CHECKING:
+		break;
+	}
+	*why = ask_helpers(update, &ready);
+	if (*why || !ready)
+		return ASK_MS;
 	argv = update_arguments(update, false);
-	*why = argv ? replace_own(update, argv) : "Allocation failure.";
+	*why = argv ? replace(update, argv) : "Allocation failure.";
 	free(argv);
 	return 0;
 }

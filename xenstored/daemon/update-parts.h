@@ -25,10 +25,8 @@ int update_foreign_run(struct update *update, const char **why);
 /** The session is over: end what has been begun for an update to our own kind. */
 void update_own_cancel(struct update *update);
 
-/**
- * Between updates: take the status of a guard that was left over. Returns as update_run().
- */
-int update_reap_guard(struct update *update);
+/** Between updates: take the status of helpers that were left over. Returns as update_run(). */
+int update_reap_helpers(struct update *update);
 
 /**
  * The arguments of the new program: as told, or as ours; -U is among them.
@@ -41,11 +39,31 @@ char **update_arguments(const struct update *update, bool foreign);
 void update_let_cross(struct update *update, bool cross);
 
 /**
- * Write the image to @fd.
+ * The descriptors that the image names. Returns how many there are, in *@list to be freed, or a
+ * negative errno.
+ */
+ssize_t update_crossing(const struct update *update, int **list);
+
+/* A file that an image goes to, by way of a buffer. */
+struct update_sink {
+	int fd;
+	size_t len;
+	char data[1 << 18];
+};
+
+/** Write to the sink, as a stream_writer does; have all of it in the file. Both return an errno. */
+int update_sink_put(void *sink, const void *bytes, size_t len);
+int update_sink_flush(struct update_sink *sink);
+
+/**
+ * Write the image to @fd, at once.
  * @version: of the stream, 0 = the dialect's own
  * Returns 0 or an errno value; EBUSY as image_save().
  */
 int update_write_image(struct update *update, const char *dialect, uint32_t version, int fd);
+
+/** Before an image: bring what update->process says of the process up to date. */
+void update_describe_process(struct update *update);
 
 /** Fill update->process. */
 void update_process_init(struct update *update);

@@ -6,6 +6,7 @@
 #include "daemon/update-parts.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "daemon/trace-state.h"
 
@@ -13,7 +14,7 @@ static struct client *adopt_socket(void *data, int fd)
 {
 	struct update *update = data;
 
-	return sockets_adopt(update->sockets, fd);
+	return sockets_adopt(update->sockets, inheritance_take(update->inheritance, fd));
 }
 
 static int adopt_ring(void *data, unsigned int domid, uint32_t port, struct transport **transport)
@@ -37,6 +38,13 @@ static void set_log(void *data, const struct stream_log *log)
 	struct update *update = data;
 
 	trace_restore(update->trace, log);
+}
+
+void update_describe_process(struct update *update)
+{
+	update->process.created = (uint64_t)time(NULL);
+	update->process.listen_fd = update->listener->fd;
+	update->process.evtchn_fd = update->host->has_rings ? update->host->device.source.fd : -1;
 }
 
 void update_process_init(struct update *update)

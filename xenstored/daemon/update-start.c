@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A program that starts from an image: finding, trying and restoring it. */
+/* A program that starts from an image: finding and restoring it. */
 #include "daemon/update-parts.h"
 
 #include <errno.h>
@@ -12,7 +12,6 @@
 
 #include "daemon/log.h"
 #include "daemon/paths.h"
-#include "liveupdate/dry-run.h"
 
 int update_state_file(const char *rundir, char *path, size_t size)
 {
@@ -22,7 +21,7 @@ int update_state_file(const char *rundir, char *path, size_t size)
 }
 
 /* The first record says which descriptors are meant. */
-static int read_global(struct update_image *image)
+static int read_global(struct update_image *image, struct inheritance *inheritance)
 {
 	struct stream_reader reader;
 	struct stream_record record;
@@ -34,35 +33,19 @@ static int read_global(struct update_image *image)
 		return -EINVAL;
 	if (record.type == STREAM_GLOBAL && record.understood)
 		image->global = record.global;
+	image->global.listen_fd = inheritance_take(inheritance, image->global.listen_fd);
+	image->global.evtchn_fd = inheritance_take(inheritance, image->global.evtchn_fd);
 	return 0;
 }
 
-int update_try_image(const struct inheritance *inheritance)
-{
-	struct update_image image;
-	struct image_report report;
-	int error;
-
-	log_open("xenstored-check", true);
-	error = update_open_image(&image, inheritance, NULL);
-	if (error) {
-		log_message(LOG_ERR, "live-update: image: %s", strerror(-error));
-		return 1;
-	}
-	error = image_try(image.data, image.size, &report);
-	if (error)
-		log_message(LOG_ERR, "live-update: image refused %s", report.error);
-	return error ? 1 : 0;
-}
-
-int update_open_image(struct update_image *image, const struct inheritance *inheritance,
+int update_open_image(struct update_image *image, struct inheritance *inheritance,
 		      const char *rundir)
 {
 	struct stat stat_now;
 	int fd = inheritance->image_fd;
 
 	memset(image, 0, sizeof(*image));
-	if (!inheritance->update && !inheritance->check) {
+	if (!inheritance->update) {
 		if (update_state_file(rundir, image->path, sizeof(image->path)))
 			return -ENAMETOOLONG;
 		image->from_file = true;
@@ -77,17 +60,18 @@ int update_open_image(struct update_image *image, const struct inheritance *inhe
 	close(fd);
 	if (image->data == MAP_FAILED)
 		return -errno;
-	return read_global(image);
+	return read_global(image, inheritance);
 }
 
 void update_restore(struct update *update, struct update_image *image,
-		    const struct inheritance *inheritance)
+		    struct inheritance *inheritance)
 {
 	struct image_report report;
 	char path[PATH_MAX];
 	int error;
 
 	log_message(LOG_INFO, "live-update: read state");
+	update->inheritance = inheritance;
 	update->process.failure = inheritance->failure[0] ? inheritance->failure : NULL;
 	error = image_restore(update->core, &update->process, image->data, image->size, &report);
 	if (error)
@@ -106,6 +90,9 @@ void update_restore(struct update *update, struct update_image *image,
 	fcntl(update->listener->fd, F_SETFD, FD_CLOEXEC);
 	if (update->host->has_rings)
 		fcntl(update->host->device.source.fd, F_SETFD, FD_CLOEXEC);
+	inheritance_close_rest(inheritance);
+	update->inheritance = NULL;
 	guard_serving(inheritance->status_fd);
-	update->guard_left = inheritance->status_fd >= 0;
+	signals_let_end(update->signals);
+	update->helpers_left = inheritance->status_fd >= 0;
 }

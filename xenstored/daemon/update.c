@@ -101,7 +101,7 @@ static const char *look_at_file(const struct update *update, int *kind)
 int update_run(struct update *update)
 {
 	const char *why;
-	int kind, again = update_reap_guard(update);
+	int kind, again = update_reap_helpers(update);
 
 	if (!update->session.started)
 		return again;

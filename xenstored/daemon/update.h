@@ -23,6 +23,21 @@
 #include "liveupdate/image.h"
 #include "liveupdate/update-session.h"
 
+/* An update to a program of our own kind, on its way. */
+struct update_own {
+	enum { OWN_NONE, OWN_WRITING, OWN_CHECKING } step;
+	int image_fd;
+	struct update_sink *sink;
+	struct stream_writer writer;
+	struct image_base base;
+	uint64_t told; /* bytes of the image that the checker knows of */
+	struct helper checker, guard;
+	bool checked;	/* the store is right */
+	bool guarded;	/* the guard stands by */
+	uint64_t ready; /* when both were, in ms */
+	char why[HELPER_TEXT_MAX + 64];
+};
+
 struct update {
 	struct core *core;
 	struct host *host;
@@ -36,9 +51,9 @@ struct update {
 
 	struct update_session session;
 	char file[PATH_MAX]; /* of the session: the new program */
-	pid_t checker;	     /* the new program, trying an image; 0 = not yet started */
-	bool checked;	     /* it could restore the image */
-	bool guard_left;     /* a guard that has ended or will, whose status is to be taken */
+	struct update_own own;
+	bool helpers_left;		 /* that have ended or will, whose status is to be taken */
+	struct inheritance *inheritance; /* what the image to be restored came with, or NULL */
 };
 
 /** Connect @update with the parts of the daemon, which it needs from now on. */
@@ -55,9 +70,6 @@ extern const struct administration_update update_administration;
  */
 int update_run(struct update *update);
 
-/** As a checker: try the inherited image. Returns the exit status. */
-int update_try_image(const struct inheritance *inheritance);
-
 /* An image to start from. */
 struct update_image {
 	void *data;
@@ -68,11 +80,11 @@ struct update_image {
 };
 
 /** Find the image: an inherited descriptor, or the file. Returns 0 or a negative errno. */
-int update_open_image(struct update_image *image, const struct inheritance *inheritance,
+int update_open_image(struct update_image *image, struct inheritance *inheritance,
 		      const char *rundir);
 
 /** Restore the core from the image. On failure the process ends (a guard takes over). */
 void update_restore(struct update *update, struct update_image *image,
-		    const struct inheritance *inheritance);
+		    struct inheritance *inheritance);
 
 #endif

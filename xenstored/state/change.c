@@ -93,6 +93,12 @@ static int prepare_write(struct state *state, struct tree *tree, struct change *
 	return 0;
 }
 
+/* A transaction of an earlier process made the change when its owner lived; it can be seen on. */
+static bool may_own(const struct state *state, const struct change *change)
+{
+	return change->again || domain_owner_lives(&state->domains, change->perms);
+}
+
 static int prepare_create(struct state *state, struct tree *tree, struct change *change)
 {
 	struct effect *own = &change->effect[0], *parent = &change->effect[1];
@@ -102,7 +108,7 @@ static int prepare_create(struct state *state, struct tree *tree, struct change 
 
 	tree_lookup(tree, change->path, change->len, &lookup);
 	own->domain = domain_owner(&state->domains, change->perms);
-	if (lookup.node || !domain_owner_lives(&state->domains, change->perms))
+	if (lookup.node || !may_own(state, change))
 		return EAGAIN;
 	parent->domain = domain_owner(&state->domains, lookup.nearest->perms);
 	own->nodes = lookup.missing;
@@ -137,7 +143,7 @@ static int prepare_perms(struct state *state, struct tree *tree, struct change *
 	int64_t size;
 
 	to->domain = domain_owner(&state->domains, change->perms);
-	if (!node || !domain_owner_lives(&state->domains, change->perms))
+	if (!node || !may_own(state, change))
 		return EAGAIN;
 	from->domain = domain_owner(&state->domains, node->perms);
 	size = (int64_t)(node_size(node) + change->len);

@@ -30,6 +30,7 @@ struct change {
 	const void *value; /* borrowed or own, as path */
 	size_t value_len;
 	struct perms *perms; /* a reference, for TREE_CREATE and TREE_PERMS */
+	bool again;	     /* made by an earlier process: its owner may have died since */
 	void *own_value;     /* a later value that did not fit behind the struct */
 
 	struct tree_edit edit;

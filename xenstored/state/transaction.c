@@ -226,6 +226,7 @@ int transaction_change(struct state *state, struct transaction *tx, struct chang
 		return 0;
 	}
 	change_make(state, &tx->branch, change);
+	change->again = false; /* at the commit it counts who lives then */
 	TAILQ_INSERT_TAIL(&tx->changes, change, link);
 	tx->bytes += change_bytes(change);
 	if (touch)

@@ -266,7 +266,7 @@ int bulk_add(struct bulk *bulk, struct node *node)
 		bulk->child = child;
 		bulk->child_room = room;
 	}
-	node->sequence = ++bulk->tree->store->sequence;
+	node->sequence = bulk->tree->store->sequence += STORE_SEQUENCE_STEP;
 	bulk->tree->bytes += node_bytes(node);
 	bulk->child[bulk->children++] = node;
 	return 0;

@@ -456,8 +456,10 @@ static int build_index(struct tree *tree, struct node *parent)
 
 int children_prepare_insert(struct tree *tree, struct node *parent, const struct node *child)
 {
-	/* The place of a child to come: behind all others. */
-	struct key key = {tree->store->sequence + 1, child->data, child->name_len};
+	struct key key = key_of(child);
+
+	if (!key.sequence)
+		key.sequence = tree->store->sequence + STORE_SEQUENCE_STEP;
 
 	if (open_way(tree, &parent->by_sequence, false, BY_SEQUENCE, &key))
 		return ENOMEM;
@@ -470,7 +472,8 @@ int children_prepare_insert(struct tree *tree, struct node *parent, const struct
 
 void children_insert(struct tree *tree, struct node *parent, struct node *child)
 {
-	child->sequence = ++tree->store->sequence;
+	if (!child->sequence)
+		child->sequence = tree->store->sequence += STORE_SEQUENCE_STEP;
 	put(parent->by_sequence, BY_SEQUENCE, child);
 	if (parent->by_name)
 		put(parent->by_name, BY_NAME, child);

@@ -89,10 +89,13 @@ bool children_seek(const struct node *parent, uint64_t offset, uint32_t *index, 
  * change or by nothing at all: preparing alone is invisible.
  */
 
-/** Make room for a child with @name at the end. */
+/**
+ * Make room for a child: at the end, or if it has a sequence number, at the place of that, which no
+ * other child of @parent has.
+ */
 int children_prepare_insert(struct tree *tree, struct node *parent, const struct node *child);
 
-/** Put @child at the end, taking over the caller's reference. */
+/** Put @child in, taking over the caller's reference. */
 void children_insert(struct tree *tree, struct node *parent, struct node *child);
 
 /** Make the pages on the way to @child the parent's own, so that its slot can be changed. */

@@ -17,6 +17,12 @@
 #include "store/node.h"
 #include "store/perms.h"
 
+/*
+ * Sequence numbers, which are given out upwards and never again, have room between them, so that
+ * what a transaction still sees can be put back between its neighbours by a restore.
+ */
+#define STORE_SEQUENCE_STEP 4096u
+
 struct store {
 	struct perms_table perms;
 	uint64_t generation;  /* the last one given to a node */

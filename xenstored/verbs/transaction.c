@@ -32,6 +32,9 @@ void transaction_limit_held(struct core *core)
 	size_t limit = core->state.live.bytes / 4;
 	struct transaction *tx;
 
+	/* What the image of a live update holds for some seconds is not the transactions' doing. */
+	if (core->snapshots)
+		return;
 	if (limit < SNAPSHOT_MIN)
 		limit = SNAPSHOT_MIN;
 	/* A cheap bound first: most of the time nothing is held at all. */
