@@ -36,17 +36,10 @@ class HostLive(Live):
 
     def guest(self, domid):
         """A connection whose other end is the guest's ring."""
-        process = self.host.popen("guest", domid, "--", "sh", "-c",
-                                  'echo "$XENSTORED_PATH"; exec sleep 1000')
-        path = process.stdout.readline().strip()
-        client = xswire.Client(path, timeout=DEADLINE)
-        client.bridge = process
-        self.clients.append(client)
-        return client
+        return self.crowd([domid])[0]
 
     def crowd(self, domids, timeout=DEADLINE):
-        """guest() for many: without a process that waits for each; the bridge ends with the
-        connection."""
+        """guest() for many.  The command only starts the bridge, which ends with the connection."""
         clients = []
         for domid in domids:
             with subprocess.Popen([SIMXEN, "guest", str(domid), "--", "sh", "-c",
