@@ -60,6 +60,7 @@ PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-cli
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
+HVBENCH_OBJECTS := $(call objects,$(wildcard tests/bench/hvbench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
@@ -91,7 +92,7 @@ PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT
 ifeq ($(VARIANT),release)
 PROGRAMS += $(OUT)/xenstored-stubdom
 endif
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
 	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
@@ -178,8 +179,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
-# The one test that makes allocations fail.
-$(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
+# Tests that make allocations fail.
+$(addprefix $(OBJ)/tests/unit/,test-faults test-make-room): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
@@ -191,6 +192,17 @@ $(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
 $(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# Builds of another stream version, to be updated from and to: two files know it.
+VERSIONED := hypervisor/stream-reader hypervisor/host/release
+OTHER_SIMXENS := $(addprefix $(OUT)/tests/simxen/,older newer)
+$(OUT)/tests/simxen/older: OTHER_VERSION := 1
+$(OUT)/tests/simxen/newer: OTHER_VERSION := 3
+$(OTHER_SIMXENS): $(VERSIONED:=.c) $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -DHV_STREAM_VERSION=$(OTHER_VERSION)u -DRELEASE_NAME='"simxen-$(@F)"' \
+		$(ALL_LDFLAGS) -o $@ $^
 
 # Loaded into foreign programs, so never with sanitizers: one build for all variants.
 LIBS := hypervisor/libs
@@ -239,6 +251,11 @@ $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
 
+$(OUT)/tests/bench/hvbench: $(HVBENCH_OBJECTS) $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
+
 # Preloaded into foreign programs, so never with sanitizers.
 STANDIN := build/tests/peers/xen-standin.so
 $(STANDIN): tests/peers/xen-standin.c
@@ -265,8 +282,8 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/xenstored-other \
-	$(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench \
+		$(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
 check: deps
@@ -278,8 +295,15 @@ check: deps
 .PHONY: check-xen
 check-xen:
 	sh tests/deps.sh --xen
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/tests/ninep-guest
 	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
+
+# The same with the stub domain in the daemon's place.
+.PHONY: check-stubdom
+check-stubdom:
+	sh tests/deps.sh --xen
+	$(Q)$(MAKE) --no-print-directory all stubdom
+	$(Q)$(PYTHON) tests/stubdom/check.py $(STUBDOM_ARGS)
 
 # Longer runs of what check runs short; COUNT= multiplies their length.
 COUNT ?= 20
@@ -296,20 +320,32 @@ soak: deps
 
 .PHONY: bench
 bench: deps
-	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench $(STANDIN)
+	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench build/tests/bench/hvbench $(STANDIN)
 	$(Q)$(PYTHON) -m tests.bench
 	$(Q)$(PYTHON) -m tests.bench.update
+	$(Q)$(PYTHON) -m tests.bench.hypervisor
+
+# Draws what "make bench" measured, into docs/.
+.PHONY: bench-plots
+bench-plots:
+	sh tests/deps.sh --plots
+	$(Q)[ -e build/bench-hypervisor.json ] || { \
+		$(MAKE) --no-print-directory build/tests/bench/hvbench && \
+		$(PYTHON) -m tests.bench.hypervisor; }
+	$(Q)$(PYTHON) -m tests.bench.hypervisor --plots docs
 
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
-	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
+	install -m 755 build/xenstored build/xenstore-control build/xenstore-image build/xenstore-9pfsd \
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 755 liveupdate/tool/from-oxenstored.sh \
 		$(DESTDIR)$(prefix)/lib/xenstored/from-oxenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 644 build/xenstored-stubdom $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
+		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
 
 .PHONY: format

@@ -176,13 +176,41 @@ static void change_part(struct hv_frame_table *table, const struct part *part,
 		chunk->free += part->end - part->first;
 }
 
+/* A part of one run, in the middle of others: most changes are like that. */
+static bool change_simply(struct hv_frame_table *table, uint64_t first, uint64_t end,
+			  const struct change *change)
+{
+	const struct part part = part_of(table, first, end);
+	struct hv_run_place place;
+	uint8_t type;
+	bool done;
+
+	if (part.end - part.first != end - first)
+		return false;
+	hv_spin_lock(&part.chunk->lock);
+	place = hv_run_find(part.chunk, part.first);
+	type = place.run->type;
+	done = place.end >= part.end && may_change(change, place.run) &&
+	       hv_run_carve(part.chunk, &place, part.first, part.end, &change->to);
+	if (done && type == HV_FRAME_FREE)
+		part.chunk->free -= part.end - part.first;
+	if (done && change->to.type == HV_FRAME_FREE)
+		part.chunk->free += part.end - part.first;
+	hv_spin_unlock(&part.chunk->lock);
+	return done;
+}
+
 static int change_frames(struct hv_frame_table *table, uint64_t first, uint64_t count,
 			 const struct change *change)
 {
 	const uint64_t end = first + count;
-	uint64_t locked = lock_changeable(table, first, end, change);
-	int error = locked == end ? split_borders(table, first, end) : -XEN_EBUSY;
+	uint64_t locked;
+	int error;
 
+	if (change_simply(table, first, end, change))
+		return 0;
+	locked = lock_changeable(table, first, end, change);
+	error = locked == end ? split_borders(table, first, end) : -XEN_EBUSY;
 	for (uint64_t at = first; !error && at < end;) {
 		struct part part = part_of(table, at, end);
 
@@ -223,15 +251,19 @@ int hv_frames_change(struct hv_frame_table *table, uint64_t first, uint64_t coun
 	return change_frames(table, first, count, &change);
 }
 
-/* Put another count of references to the run that is this frame alone, or a part of it. */
-static int set_references(struct hv_frame_table *table, uint64_t frame, struct hv_run run,
-			  uint32_t references)
+/* Put another count of references to one frame of the run at @place. */
+static int set_references(struct hv_frame_table *table, uint64_t frame,
+			  const struct hv_run_place *place, uint32_t references)
 {
 	struct hv_chunk *chunk = &table->chunks[frame >> HV_CHUNK_SHIFT];
 	const uint32_t at = frame & (HV_CHUNK_FRAMES - 1);
-	int error = split_borders(table, frame, frame + 1);
+	struct hv_run run = *place->run;
+	int error;
 
 	run.references = references;
+	if (hv_run_carve(chunk, place, at, at + 1, &run))
+		return 0;
+	error = split_borders(table, frame, frame + 1);
 	if (!error)
 		hv_run_fill(table->allocator, chunk, at, at + 1, &run);
 	return error;
@@ -239,6 +271,7 @@ static int set_references(struct hv_frame_table *table, uint64_t frame, struct h
 
 int hv_frame_reference(struct hv_frame_table *table, uint64_t frame, uint16_t owner)
 {
+	struct hv_run_place place;
 	struct hv_chunk *chunk;
 	struct hv_run *run;
 	int error = 0;
@@ -247,7 +280,8 @@ int hv_frame_reference(struct hv_frame_table *table, uint64_t frame, uint16_t ow
 		return -XEN_EINVAL;
 	chunk = &table->chunks[frame >> HV_CHUNK_SHIFT];
 	hv_spin_lock(&chunk->lock);
-	run = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1)).run;
+	place = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1));
+	run = place.run;
 	if (run->owner != owner || !hv_frame_survives(run->type))
 		error = -XEN_EBUSY;
 	else if (run->references == UINT32_MAX)
@@ -255,13 +289,14 @@ int hv_frame_reference(struct hv_frame_table *table, uint64_t frame, uint16_t ow
 	else if (run->references)
 		run->references++;
 	else
-		error = set_references(table, frame, *run, 1);
+		error = set_references(table, frame, &place, 1);
 	hv_spin_unlock(&chunk->lock);
 	return error;
 }
 
 int hv_frame_unreference(struct hv_frame_table *table, uint64_t frame)
 {
+	struct hv_run_place place;
 	struct hv_chunk *chunk;
 	struct hv_run *run;
 	int error = 0;
@@ -270,13 +305,14 @@ int hv_frame_unreference(struct hv_frame_table *table, uint64_t frame)
 		return -XEN_EINVAL;
 	chunk = &table->chunks[frame >> HV_CHUNK_SHIFT];
 	hv_spin_lock(&chunk->lock);
-	run = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1)).run;
+	place = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1));
+	run = place.run;
 	if (!run->references)
 		error = -XEN_EINVAL;
 	else if (run->references > 1)
 		run->references--;
 	else /* It stands alone already: nothing is split, only merged. */
-		error = set_references(table, frame, *run, 0);
+		error = set_references(table, frame, &place, 0);
 	hv_spin_unlock(&chunk->lock);
 	return error;
 }

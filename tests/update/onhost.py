@@ -8,7 +8,7 @@ from tests.lib import xswire
 from tests.lib.daemon import binary
 from tests.peers import peer
 from tests.simxen.host import SIMXEN, Host
-from tests.update.live import DEADLINE, Live, wait_for
+from tests.update.live import DEADLINE, Live
 
 
 class HostLive(Live):
