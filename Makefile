@@ -95,7 +95,7 @@ endif
 ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
-	$(OBJ)/tests/ninep/guest.o \
+	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
 .PHONY: all
@@ -179,8 +179,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
-# The one test that makes allocations fail.
-$(OBJ)/tests/unit/test-faults: LDFLAGS_EXTRA := \
+# Tests that make allocations fail.
+$(addprefix $(OBJ)/tests/unit/,test-faults test-make-room): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
@@ -231,6 +231,15 @@ build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
 build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
 	$(call simxen_library,)
 
+# A xenstored of another version, for tests of updates: one object more, and wrapped functions.
+$(OUT)/tests/xenstored-other: $(OBJ)/tests/update/other/extra.o $(OBJ)/xenstored/daemon/main.o \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) \
+		-Wl,--wrap=stream_own_find,--wrap=stream_put_end,--wrap=image_restore \
+		-o $@ $^ -lxenevtchn -lxengnttab -lxencall -ldl
+
 # A Linux process that plays a domain with our 9pfs front-end.
 $(OUT)/tests/ninep-guest: $(OBJ)/tests/ninep/guest.o $(OUT)/libninep.a
 	@mkdir -p $(@D)
@@ -273,8 +282,8 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN) \
-		$(OTHER_SIMXENS)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench \
+		$(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
 check: deps
@@ -286,8 +295,15 @@ check: deps
 .PHONY: check-xen
 check-xen:
 	sh tests/deps.sh --xen
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/tests/ninep-guest
 	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
+
+# The same with the stub domain in the daemon's place.
+.PHONY: check-stubdom
+check-stubdom:
+	sh tests/deps.sh --xen
+	$(Q)$(MAKE) --no-print-directory all stubdom
+	$(Q)$(PYTHON) tests/stubdom/check.py $(STUBDOM_ARGS)
 
 # Longer runs of what check runs short; COUNT= multiplies their length.
 COUNT ?= 20
@@ -321,11 +337,15 @@ bench-plots:
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
-	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
+	install -m 755 build/xenstored build/xenstore-control build/xenstore-image build/xenstore-9pfsd \
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 755 liveupdate/tool/from-oxenstored.sh \
+		$(DESTDIR)$(prefix)/lib/xenstored/from-oxenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 644 build/xenstored-stubdom $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
+		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
 
 .PHONY: format

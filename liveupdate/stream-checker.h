@@ -73,11 +73,13 @@ struct stream_checker {
 	struct checked_domain *domain_page[256];
 	struct checked_domain no_domain; /* stands for all when there is no memory */
 	struct checked_numbers fds, ports, records, clients;
+	uint64_t causes; /* of messages, so far */
 	uint64_t max_record, max_client, last_record, last_client;
 
 	struct stream_tx tx; /* the present one, and what is still to come of it */
 	size_t tx_at;	     /* 0 = none */
-	struct stream_paths overlay;
+	/* Over paths: the tree that it started on, and over that what it did. */
+	struct stream_paths overlay, changes;
 	struct checked_numbers tx_ids;
 };
 

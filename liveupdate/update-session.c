@@ -84,6 +84,30 @@ static int set_cmdline(struct update_session *session, struct request *request,
 	return 0;
 }
 
+/* One word of the start, or two. Returns how many, 0: it is not known. */
+static size_t take_setting(struct update_session *session, const struct arg *args, size_t count)
+{
+	if (arg_is(&args[0], "-F")) {
+		session->force = true;
+		return 1;
+	}
+	if (count < 2)
+		return 0;
+	if (arg_is(&args[0], "-t")) {
+		session->timeout = (unsigned int)args_int(&args[1]);
+	} else if (arg_is(&args[0], "-v")) {
+		session->version = (unsigned int)args_int(&args[1]);
+		session->version_said = true;
+	} else if (arg_is(&args[0], "-m") && arg_is(&args[1], "memory")) {
+		session->kind = UPDATE_SESSION_MEMORY;
+	} else if (arg_is(&args[0], "-m") && arg_is(&args[1], "file")) {
+		session->kind = UPDATE_SESSION_FILE;
+	} else {
+		return 0;
+	}
+	return 2;
+}
+
 static int start(struct update_session *session, struct request *request, const struct arg *args,
 		 size_t count, struct control_text *out)
 {
@@ -91,15 +115,10 @@ static int start(struct update_session *session, struct request *request, const 
 	session->timeout = 0;
 	session->version = 2;
 	session->version_said = false;
-	for (size_t i = 0; i < count; i++) {
-		if (arg_is(&args[i], "-F"))
-			session->force = true;
-		else if (arg_is(&args[i], "-t") && i + 1 < count)
-			session->timeout = (unsigned int)args_int(&args[++i]);
-		else if (arg_is(&args[i], "-v") && i + 1 < count) {
-			session->version = (unsigned int)args_int(&args[++i]);
-			session->version_said = true;
-		} else
+	session->kind = UPDATE_SESSION_ANY;
+	for (size_t i = 0, taken; i < count; i += taken) {
+		taken = take_setting(session, args + i, count - i);
+		if (!taken)
 			return EINVAL;
 	}
 	if (!update_session_is_mine(session, request, out))

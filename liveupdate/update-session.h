@@ -13,6 +13,9 @@
 #include "control/control.h"
 #include "liveupdate/image.h"
 
+/* How the state is to be handed over, where there is a choice. */
+enum update_session_kind { UPDATE_SESSION_ANY, UPDATE_SESSION_MEMORY, UPDATE_SESSION_FILE };
+
 struct update_session {
 	struct core *core;
 	/* The session is over: give up what the platform has collected for it. */
@@ -27,6 +30,7 @@ struct update_session {
 	unsigned int version; /* of the stream */
 	bool version_said;    /* by "-v" */
 	uint64_t since;	      /* ms, of the start */
+	enum update_session_kind kind;
 	struct image_requester requester;
 };
 

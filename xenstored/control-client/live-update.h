@@ -17,6 +17,7 @@ struct live_update {
 	const char *file;	  /* the new binary or kernel, as the user wrote it */
 	const char *command_line; /* of the new xenstored; NULL = as now */
 	const char *version;	  /* of the migration stream, decimal; NULL = daemon's choice */
+	const char *way;	  /* of the state: "memory", "file"; NULL = the domain's choice */
 	unsigned int timeout;	  /* seconds */
 	bool force;		  /* after the timeout go on in spite of open transactions */
 };

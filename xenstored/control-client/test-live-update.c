@@ -265,12 +265,12 @@ static void test_store_domain(void **state)
 	(void)state;
 	assert_int_equal(t->ret, 0);
 	assert_non_null(strstr(t->asked, ASK_DOMID "CONTROL live-update|-b|3004|\n"
-						   "CONTROL live-update|-d|2048|\177ELFabc"));
-	/* 2044 letters, the end of the word; then the rest. */
-	second = strstr(t->asked, "|\nCONTROL live-update|-d|956|");
+						   "CONTROL live-update|-d|2000|\177ELFabc"));
+	/* 1996 letters, the end of the word; then the rest. */
+	second = strstr(t->asked, "|\nCONTROL live-update|-d|1004|");
 	assert_non_null(second);
-	assert_int_equal(second[-1], 'a' + 2043 % 26);
-	assert_int_equal(second[strlen("|\nCONTROL live-update|-d|956|")], 'a' + 2044 % 26);
+	assert_int_equal(second[-1], 'a' + 1995 % 26);
+	assert_int_equal(second[strlen("|\nCONTROL live-update|-d|1004|")], 'a' + 1996 % 26);
 	assert_non_null(strstr(t->asked, "|\nCONTROL live-update|-s|-t|60|\n"));
 }
 

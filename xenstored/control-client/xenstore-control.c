@@ -68,13 +68,20 @@ static int parse_live_update(struct live_update *update, int argc, char **argv)
 
 	*update = (struct live_update){.timeout = LIVE_UPDATE_TIMEOUT};
 	opterr = 0;
-	while ((option = getopt(argc, argv, ":c:Ft:v:")) != -1) {
+	while ((option = getopt(argc, argv, ":c:Fm:t:v:")) != -1) {
 		switch (option) {
 		case 'c':
 			update->command_line = optarg;
 			break;
 		case 'F':
 			update->force = true;
+			break;
+		case 'm':
+			if (strcmp(optarg, "memory") != 0 && strcmp(optarg, "file") != 0) {
+				fprintf(stderr, "Neither memory nor file: %s\n", optarg);
+				return STATUS_USAGE;
+			}
+			update->way = optarg;
 			break;
 		case 't':
 			if (parse_number(optarg, &update->timeout) < 0) {

@@ -21,6 +21,8 @@ void core_config_defaults(struct core_config *config)
 {
 	memset(config, 0, sizeof(*config));
 	config->event_timeout_ms = 20000;
+	config->output_max = OUTPUT_MAX_DEFAULT;
+	config->snapshot_min = SNAPSHOT_MIN_DEFAULT;
 	quota_defaults(&config->quota);
 }
 
@@ -135,7 +137,7 @@ void core_memory_changed(struct core *core, struct domain *domain)
 	int priority = LOG_INFO;
 
 	if (domain_is_special(&core->state.domains, domain) || domain->dying || !domain->client ||
-	    domain->client->ignored)
+	    domain->client->ignored || core->restoring)
 		return;
 	if (domain->client->wait == WAIT_QUOTA)
 		client_wake(core, domain->client);
@@ -259,6 +261,8 @@ static void background(struct core *core)
 		core_domains_changed(core);
 	core_bury_some(core, BACKGROUND_WORK);
 	core->starved |= release_some(&core->state, BACKGROUND_WORK) != 0;
+	if (core->starved && core->world->make_room)
+		core->world->make_room(core->world);
 	if (had && !core_has_releases(core))
 		core->recheck = true;
 	transaction_limit_held(core);

@@ -20,11 +20,11 @@
 #define CLIENT_BUDGET 16
 
 /* What a client that is not limited may have waiting for it before it is cut off. */
-#define OUTPUT_MAX (16u * 1024 * 1024)
+#define OUTPUT_MAX_DEFAULT (16u * 1024 * 1024)
 
 /* Below this, snapshots may keep what they like (design: the larger of this and a quarter of the
  * store). */
-#define SNAPSHOT_MIN (64u * 1024 * 1024)
+#define SNAPSHOT_MIN_DEFAULT (64u * 1024 * 1024)
 
 /* When to try again what memory was missing for. */
 #define MEMORY_RETRY_MS 20
@@ -36,6 +36,7 @@ struct core_config {
 	bool keep_orphans;
 	uint32_t event_timeout_ms; /* of events for guests, 0 = never */
 	struct quota_limits quota;
+	size_t output_max, snapshot_min; /* bytes; the defaults are for machines with memory */
 	uint64_t generation; /* where generation numbers start */
 	struct hash_secret secret;
 };
@@ -60,19 +61,22 @@ struct core {
 	const struct control_ops *control;
 	void *control_data;
 
+	bool restoring;		/* accounts are being filled: what they reach is no news */
 	unsigned int snapshots; /* of the live tree that belong to no transaction */
+	uint64_t images;	/* that have been written, the present one included */
+	uint64_t image_causes;	/* numbered so far in it, as are the clients */
 	uint32_t image_clients; /* numbered so far in the image that is being written */
-	uint64_t now; /* ms, as of the start of the turn */
-	uint64_t requests; /* handled so far */
-	uint64_t wake_at;  /* when to look at the waiting clients again; 0 = no fixed time */
-	bool recheck;	   /* something happened that may let waiting clients go on */
-	bool starved;      /* put-off work could not go on for lack of memory */
-	bool changes_left; /* of domains, to be asked for in the next turn */
-	bool owed;	   /* some domain's shutdown could not be told for lack of memory */
-	bool owed_bare;	   /* of these, the bare @releaseDomain */
-	char *input;	   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
-	char *spare;	   /* another one, for a client whose rest cannot be stored; may be NULL */
-	char *output;	   /* shared send buffer, CLIENT_INPUT_MAX bytes */
+	uint64_t now;		/* ms, as of the start of the turn */
+	uint64_t requests;	/* handled so far */
+	uint64_t wake_at;	/* when to look at the waiting clients again; 0 = no fixed time */
+	bool recheck;		/* something happened that may let waiting clients go on */
+	bool starved;		/* put-off work could not go on for lack of memory */
+	bool changes_left;	/* of domains, to be asked for in the next turn */
+	bool owed;		/* some domain's shutdown could not be told for lack of memory */
+	bool owed_bare;		/* of these, the bare @releaseDomain */
+	char *input;		/* shared receive buffer, CLIENT_INPUT_MAX bytes */
+	char *spare;  /* another one, for a client whose rest cannot be stored; may be NULL */
+	char *output; /* shared send buffer, CLIENT_INPUT_MAX bytes */
 };
 
 /**

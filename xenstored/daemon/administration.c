@@ -154,6 +154,8 @@ static int memreport(void *data, const char *name)
 		return EINVAL;
 	}
 	report(administration->core, out);
+	if (administration->report)
+		administration->report(out);
 	fclose(out);
 	return 0;
 }

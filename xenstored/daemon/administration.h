@@ -6,6 +6,8 @@
 #ifndef XENSTORED_DAEMON_ADMINISTRATION_H
 #define XENSTORED_DAEMON_ADMINISTRATION_H
 
+#include <stdio.h>
+
 #include "control/control.h"
 #include "core/core.h"
 #include "daemon/trace.h"
@@ -25,6 +27,7 @@ struct administration {
 	const struct administration_update *update;
 	void *update_data;
 	struct migration migration;
+	void (*report)(FILE *out); /* the platform's lines of a memory report, or NULL */
 };
 
 /** Connect the trace, the log and the control commands to @core. */

@@ -78,11 +78,6 @@ static int write_node(struct ninep_platform *platform, const char *path, const c
 	return own_client_write(&of_platform(platform)->own, path, value);
 }
 
-static int remove_node(struct ninep_platform *platform, const char *path)
-{
-	return own_client_remove(&of_platform(platform)->own, path);
-}
-
 /* Each page has its entry, so that the next image knows it without being told. */
 static int grant(struct ninep_platform *platform, unsigned int domid, void *page, uint32_t *ref)
 {
@@ -133,7 +128,6 @@ static const struct ninep_platform_ops platform_ops = {
 	.wait = wait_for_event,
 	.read = read_node,
 	.write = write_node,
-	.remove = remove_node,
 	.grant = grant,
 	.ungrant = ungrant,
 	.alloc_port = alloc_port,
@@ -300,17 +294,22 @@ int files_init(struct files *files, const struct trace *trace, const struct nine
 	return 0;
 }
 
-int files_start(struct files *files, struct core *core, struct evtchn *evtchn,
-		void (*events)(void *data), void *events_data)
+void files_listen(struct files *files, struct evtchn *evtchn, void (*events)(void *data),
+		  void *events_data)
 {
 	uint32_t port = ninep_port(files->ninep);
-	int error;
 
 	files->evtchn = evtchn;
 	files->events = events;
 	files->events_data = events_data;
 	if (port)
 		evtchn_adopt_port(evtchn, port, &files->listener);
+}
+
+int files_start(struct files *files, struct core *core)
+{
+	int error;
+
 	error = own_client_open(&files->own, core);
 	if (!error)
 		error = own_client_watch(&files->own, DEVICE, true);

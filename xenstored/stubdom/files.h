@@ -49,12 +49,17 @@ struct files {
 int files_init(struct files *files, const struct trace *trace, const struct ninep_saved *saved);
 
 /**
- * The store is there: look for the device, and for changes of it.
+ * Event channels are there: a connection of an earlier image can be used from now on.
  * @events: called with @events_data whenever events should be taken in the middle of waiting
- * Returns 0 or a negative errno; then there are no files.
  */
-int files_start(struct files *files, struct core *core, struct evtchn *evtchn,
-		void (*events)(void *data), void *events_data);
+void files_listen(struct files *files, struct evtchn *evtchn, void (*events)(void *data),
+		  void *events_data);
+
+/**
+ * The store is there: look for the device, and for changes of it. Returns 0 or a negative errno;
+ * then there are no files.
+ */
+int files_start(struct files *files, struct core *core);
 
 /** Between two turns: do what is due. Returns the most ms until it must be called again; -1: no
  * limit. */

@@ -47,6 +47,24 @@ static uint64_t monotonic_ms(struct world *world)
 	return clock_monotonic_ns() / NS_PER_MS;
 }
 
+/*
+ * Put aside, so that a domain that has used its memory up can still answer, and still remove what
+ * it has too much of. Small enough to come out of the heap, not out of pages of its own.
+ */
+#define SPARE_BYTES (96u * 1024)
+
+static void *spare;
+
+static bool make_room(struct world *world)
+{
+	bool had = spare;
+
+	(void)world;
+	free(spare);
+	spare = NULL;
+	return had;
+}
+
 static void say_what_there_is(void)
 {
 	const struct hypervisor_info *hypervisor = &ring0.hypervisor;
@@ -59,12 +77,24 @@ static void say_what_there_is(void)
 		    events_abi() == EVENTS_FIFO ? "FIFO" : "2-level");
 }
 
+/* Defaults that a machine with little memory cannot afford are parts of what it can have. */
+static void limit_by_memory(struct core_config *config)
+{
+	size_t most = memory_available(&ring0_memory) * LAYOUT_PAGE;
+
+	if (config->output_max > most / 8)
+		config->output_max = most / 8;
+	if (config->snapshot_min > most / 4)
+		config->snapshot_min = most / 4;
+}
+
 static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 {
 	struct core_config config;
 
 	core_config_defaults(&config);
 	settings_fill(&stubdom->options, &config);
+	limit_by_memory(&config);
 	stubdom_host_open(&stubdom->host, &stubdom->options, virq_port, &config, &stubdom->world);
 	/* Above all that an earlier store on this host can have given out. */
 	config.generation = clock_wall_ns() / 1000;
@@ -72,6 +102,7 @@ static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 		fatal_errno(errno, "random numbers");
 	stubdom->world.log = &stubdom->administration.logger;
 	stubdom->world.now = monotonic_ms;
+	stubdom->world.make_room = make_room;
 	stubdom->core = core_new(&stubdom->world, &config);
 	if (!stubdom->core)
 		fatal("out of memory");
@@ -80,6 +111,14 @@ static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 			    &stubdom->administration.trace, stubdom->argc, stubdom->argv);
 	administration_attach(&stubdom->administration, stubdom->core,
 			      &stubdom_update_administration, &stubdom->update);
+}
+
+static void report_memory(FILE *out)
+{
+	fprintf(out, "domain: %zu KB populated, up to %zu KB; %zu KB are outside of the heap\n",
+		(size_t)ring0_memory.end / 1024, (size_t)ring0_memory.limit / 1024,
+		memory_available(&ring0_memory) * (LAYOUT_PAGE / 1024));
+	fprintf(out, "kept for emergencies: %u bytes\n", spare ? SPARE_BYTES : 0);
 }
 
 static void take_events(void *host)
@@ -107,6 +146,8 @@ static int turn(struct stubdom *stubdom)
 {
 	int due;
 
+	if (!spare)
+		spare = malloc(SPARE_BYTES);
 	take_events(&stubdom->host);
 	due = core_turn(stubdom->core);
 	due = sooner(due, files_turn(&stubdom->files));
@@ -156,10 +197,11 @@ int main(int argc, char **argv)
 		log_message(LOG_NOTICE, "%s", stubdom.options.notes);
 	administration_init(&stubdom.administration);
 	settings_open_trace(&stubdom.options, &stubdom.administration.trace);
+	stubdom.administration.report = report_memory;
 	make_core(&stubdom, handover ? handover->virq_port : 0);
+	files_listen(&stubdom.files, &stubdom.host.evtchn, take_events, &stubdom.host);
 	begin(&stubdom, handover);
-	if (files_start(&stubdom.files, stubdom.core, &stubdom.host.evtchn, take_events,
-			&stubdom.host))
+	if (files_start(&stubdom.files, stubdom.core))
 		log_message(LOG_ERR, "no files: the device cannot be watched");
 	run(&stubdom);
 }

@@ -51,14 +51,14 @@ static bool new_line(const struct stubdom_update *update, char *line, size_t roo
 static bool prepare_start(const struct stubdom_update *update, const struct update_memory *memory)
 {
 	const struct start_module module[] = {
-		{(uintptr_t)memory->state, memory->state_size, MODULE_STATE},
 		{(uintptr_t)memory->previous, memory->previous_size, MODULE_PREVIOUS},
+		{(uintptr_t)memory->state, memory->state_size, MODULE_STATE},
 	};
 	char line[KEXEC_LINE_MAX];
 
 	return new_line(update, line, sizeof(line)) &&
 	       start_info_make((void *)LAYOUT_START_INFO, LAYOUT_START_INFO_END - LAYOUT_START_INFO,
-			       LAYOUT_START_INFO, module, 2, line);
+			       LAYOUT_START_INFO, module, memory->state ? 2 : 1, line);
 }
 
 static bool fill(uintptr_t page, const struct kernel_image *image, const char *file)
@@ -71,7 +71,7 @@ static bool fill(uintptr_t page, const struct kernel_image *image, const char *f
 /* The way back is this image, with its own command line and the same modules. */
 static bool prepare_back(const struct stubdom_update *update, const struct update_memory *memory)
 {
-	const struct kernel_room room = {LAYOUT_IMAGE, (uintptr_t)memory->state};
+	const struct kernel_room room = {LAYOUT_IMAGE, (uintptr_t)memory->previous};
 	struct kexec_back *back = kexec_back();
 	struct kernel_image image;
 	char why[KERNEL_WHY_MAX];
@@ -87,16 +87,18 @@ static bool prepare_back(const struct stubdom_update *update, const struct updat
 }
 
 static void fill_handover(const struct stubdom_update *update, const struct update_memory *memory,
-			  uint64_t started)
+			  uint64_t state_sum, uint64_t started)
 {
 	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
 	struct ninep_saved files;
 
 	memset(handover, 0, sizeof(*handover));
-	handover->kind = HANDOVER_MEMORY;
+	handover->kind = memory->state ? HANDOVER_MEMORY : HANDOVER_FILE;
 	handover->state_size = memory->state_size;
-	handover->state_sum = handover_sum(memory->state, memory->state_size);
-	handover->state = (struct handover_range){(uintptr_t)memory->state, memory->state_size};
+	handover->state_sum = state_sum;
+	if (memory->state)
+		handover->state = (struct handover_range){(uintptr_t)memory->state,
+							  memory->state_size};
 	handover->previous = (struct handover_range){(uintptr_t)memory->previous,
 						     memory->previous_size};
 	handover->virq_port = update->host->virq_port;
@@ -108,14 +110,14 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 }
 
 void update_jump(struct stubdom_update *update, const struct kernel_image *image,
-		 const struct update_memory *memory, uint64_t started)
+		 const struct update_memory *memory, uint64_t state_sum, uint64_t started)
 {
 	if (!prepare_start(update, memory) || !prepare_back(update, memory) ||
 	    !fill(LAYOUT_TRAMPOLINE, image, update->kernel))
 		return;
-	log_message(LOG_NOTICE, "live-update: %zu bytes of state; starting the new image",
-		    memory->state_size);
-	fill_handover(update, memory, started);
+	log_message(LOG_NOTICE, "live-update: %zu bytes of state in %s; starting the new image",
+		    memory->state_size, memory->state ? "memory" : "a file");
+	fill_handover(update, memory, state_sum, started);
 	kexec_back()->state = KEXEC_BACK_READY;
 	kexec_jump();
 }

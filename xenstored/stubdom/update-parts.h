@@ -4,6 +4,7 @@
  *
  *	update.c        sessions, and the steps of an update
  *	update-state.c  the state: how long it is, written, checked
+ *	update-file.c   the state as a file
  *	update-jump.c   what the next image is started with, and the start
  *	update-start.c  the other end: an image that another one has started
  */
@@ -19,11 +20,14 @@
 
 /* Memory that an update holds beside the new image's file. */
 struct update_memory {
-	char *state;
+	char *state; /* NULL, with a size: it is in the file */
 	size_t state_size;
 	char *previous; /* the file of this image */
 	size_t previous_size;
 };
+
+/** Give one part back, and forget it. */
+void update_memory_give_back(char **place, size_t size);
 
 /** Give all of it back. */
 void update_memory_free(struct update_memory *memory);
@@ -42,11 +46,22 @@ bool update_state_write(struct stubdom_update *update, struct update_memory *mem
 /** Check the stream as a whole, without making anything of it. Returns whether it is good. */
 bool update_state_check(const void *state, size_t size, char *why);
 
+/** Write the state to the file. Returns false with @why when that is not possible. */
+bool update_file_write(struct files *files, const char *state, size_t size, char *why);
+
+/** Read it back, exactly @size bytes. Returns false with @why. */
+bool update_file_read(struct files *files, char *state, size_t size, char *why);
+
+/** Remove the file, some time. */
+void update_file_remove(struct files *files);
+
 /**
  * Start the image. Returns only if the command line is too long.
  * @image: of the file that the session has
+ * @state_sum: checksum of the state
+ * @started: ns, when serving ended
  */
 void update_jump(struct stubdom_update *update, const struct kernel_image *image,
-		 const struct update_memory *memory, uint64_t started);
+		 const struct update_memory *memory, uint64_t state_sum, uint64_t started);
 
 #endif

@@ -28,7 +28,7 @@ static const struct {
 	.name = KERNEL_NOTE_NAME,
 	.contents = {.layout = LAYOUT_VERSION,
 		     .records = ABILITIES_RECORDS,
-		     .takes = KERNEL_TAKES_MEMORY},
+		     .takes = KERNEL_TAKES_MEMORY | KERNEL_TAKES_FILE},
 };
 
 const struct handover *stubdom_update_found(void)
@@ -68,13 +68,31 @@ static void free_range(const struct handover_range *range)
 		memory_unmap(&ring0_memory, range->start, range->size);
 }
 
+/* Where the state is; it is read from the file if it has to be. */
+static struct handover_range find_state(struct stubdom_update *update,
+					const struct handover *handover, char *why)
+{
+	struct handover_range range = handover->state;
+	char *state;
+
+	if (handover->kind == HANDOVER_MEMORY)
+		return range;
+	range.size = handover->state_size;
+	state = update_memory_get(range.size, why);
+	if (!state || !update_file_read(update->files, state, range.size, why))
+		give_up(why);
+	range.start = (uintptr_t)state;
+	return range;
+}
+
 void stubdom_update_restore(struct stubdom_update *update, const struct handover *handover)
 {
-	const void *state = (const void *)handover->state.start;
 	struct kexec_back *back = kexec_back();
 	bool failed = back->state == KEXEC_BACK_TAKEN;
 	struct image_report report;
 	char why[KERNEL_WHY_MAX];
+	struct handover_range range = find_state(update, handover, why);
+	const void *state = (const void *)range.start;
 
 	if (handover_sum(state, handover->state_size) != handover->state_sum)
 		give_up("The state was damaged on its way.");
@@ -100,7 +118,9 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 		    (unsigned long long)handover->state_size,
 		    (unsigned long long)(clock_monotonic_ns() - handover->started) / 1000000);
 	free_range(&handover->previous);
-	free_range(&handover->state);
+	free_range(&range);
+	if (handover->kind == HANDOVER_FILE)
+		update_file_remove(update->files);
 	memory_shrink(&ring0_memory);
 	core_recheck_domains(update->core);
 }

@@ -18,7 +18,7 @@ char *update_memory_get(size_t size, char *why)
 	uintptr_t address;
 	size_t missing;
 
-	memory_refresh_limit();
+	memory_refresh_limit(&ring0_memory);
 	address = memory_map_top(&ring0_memory, size);
 	if (address)
 		return (char *)address;
@@ -30,7 +30,7 @@ char *update_memory_get(size_t size, char *why)
 	return NULL;
 }
 
-static void give_back(char **place, size_t size)
+void update_memory_give_back(char **place, size_t size)
 {
 	if (*place)
 		memory_unmap(&ring0_memory, (uintptr_t)*place, size);
@@ -39,8 +39,8 @@ static void give_back(char **place, size_t size)
 
 void update_memory_free(struct update_memory *memory)
 {
-	give_back(&memory->state, memory->state_size);
-	give_back(&memory->previous, memory->previous_size);
+	update_memory_give_back(&memory->state, memory->state_size);
+	update_memory_give_back(&memory->previous, memory->previous_size);
 }
 
 static int count(void *sink, const void *bytes, size_t len)

@@ -194,31 +194,56 @@ static bool keep_this_image(struct update_memory *memory, char *why)
 	return memory->previous;
 }
 
+/* The new image must not be loaded over what it needs. */
 static uintptr_t lowest(const struct stubdom_update *update, const struct update_memory *memory)
 {
-	const char *low = update->kernel;
+	const char *low = update->kernel < memory->previous ? update->kernel : memory->previous;
 
-	if (memory->previous < low)
-		low = memory->previous;
-	return (uintptr_t)(memory->state < low ? memory->state : low);
+	return (uintptr_t)(memory->state && memory->state < low ? memory->state : low);
+}
+
+/* Put the state where the new image finds it. Returns false with @why. */
+static bool hand_over(struct stubdom_update *update, struct update_memory *memory, uint64_t *sum,
+		      char *why)
+{
+	size_t size;
+
+	if (!update_state_write(update, memory, why))
+		return false;
+	*sum = handover_sum(memory->state, memory->state_size);
+	if (update->session.kind != UPDATE_SESSION_FILE)
+		return true;
+	size = memory->state_size;
+	if (!update_file_write(update->files, memory->state, size, why))
+		return false;
+	update_memory_give_back(&memory->state, size);
+	return true;
+}
+
+static bool is_taken(const struct stubdom_update *update, const struct kernel_image *image)
+{
+	uint32_t way = update->session.kind == UPDATE_SESSION_FILE ? KERNEL_TAKES_FILE
+								   : KERNEL_TAKES_MEMORY;
+
+	return image->note.records == ABILITIES_RECORDS && (image->note.takes & way);
 }
 
 /* Returns only when the update is refused; @why says why. */
 static void perform(struct stubdom_update *update, char *why)
 {
-	uint64_t started = clock_monotonic_ns();
+	uint64_t started = clock_monotonic_ns(), sum;
 	struct update_memory memory = {0};
 	struct kernel_image image;
 
 	if (!check_kernel(update, (uintptr_t)update->kernel, &image, why))
 		return;
-	if (image.note.records != ABILITIES_RECORDS || !(image.note.takes & KERNEL_TAKES_MEMORY)) {
+	if (!is_taken(update, &image)) {
 		snprintf(why, KERNEL_WHY_MAX, "The kernel cannot read this version's state.");
 		return;
 	}
-	if (keep_this_image(&memory, why) && update_state_write(update, &memory, why) &&
+	if (keep_this_image(&memory, why) && hand_over(update, &memory, &sum, why) &&
 	    check_kernel(update, lowest(update, &memory), &image, why)) {
-		update_jump(update, &image, &memory, started);
+		update_jump(update, &image, &memory, sum, started);
 		snprintf(why, KERNEL_WHY_MAX, "The command line is too long.");
 	}
 	update_memory_free(&memory);
@@ -230,6 +255,7 @@ int stubdom_update_run(struct stubdom_update *update)
 
 	if (!update->session.started)
 		return -1;
+	update->process.created = clock_wall_ns() / 1000000000u;
 	perform(update, why);
 	update_session_answer(&update->session, why);
 	return 0;

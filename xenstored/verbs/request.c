@@ -7,6 +7,7 @@
 
 #define PRIVILEGED 1u /* refused to others */
 #define NO_TX	   2u /* tx_id is not looked at */
+#define RELIEVES   4u /* gives memory back */
 
 /* (spec: protocol.md section 7) */
 static const struct {
@@ -18,20 +19,20 @@ static const struct {
 	[XS_READ] = {verb_read, 0},
 	[XS_GET_PERMS] = {verb_get_perms, 0},
 	[XS_WATCH] = {verb_watch, NO_TX},
-	[XS_UNWATCH] = {verb_unwatch, NO_TX},
+	[XS_UNWATCH] = {verb_unwatch, NO_TX | RELIEVES},
 	[XS_TRANSACTION_START] = {verb_transaction_start, 0},
-	[XS_TRANSACTION_END] = {verb_transaction_end, 0},
+	[XS_TRANSACTION_END] = {verb_transaction_end, RELIEVES},
 	[XS_INTRODUCE] = {verb_introduce, PRIVILEGED},
-	[XS_RELEASE] = {verb_release, PRIVILEGED},
+	[XS_RELEASE] = {verb_release, PRIVILEGED | RELIEVES},
 	[XS_GET_DOMAIN_PATH] = {verb_get_domain_path, 0},
 	[XS_WRITE] = {verb_write, 0},
 	[XS_MKDIR] = {verb_mkdir, 0},
-	[XS_RM] = {verb_rm, 0},
+	[XS_RM] = {verb_rm, RELIEVES},
 	[XS_SET_PERMS] = {verb_set_perms, 0},
 	[XS_IS_DOMAIN_INTRODUCED] = {verb_is_domain_introduced, PRIVILEGED},
 	[XS_RESUME] = {verb_resume, PRIVILEGED},
 	[XS_SET_TARGET] = {verb_set_target, PRIVILEGED},
-	[XS_RESET_WATCHES] = {verb_reset_watches, 0},
+	[XS_RESET_WATCHES] = {verb_reset_watches, RELIEVES},
 	[XS_DIRECTORY_PART] = {verb_directory_part, 0},
 	[XS_GET_FEATURE] = {verb_get_feature, 0},
 	[XS_SET_FEATURE] = {verb_set_feature, PRIVILEGED},
@@ -91,6 +92,27 @@ static int dispatch(struct request *request)
 	return verbs[type].handler(request);
 }
 
+/* What makes room for others must not fail for lack of it, if anything was put aside. */
+static bool make_room(struct core *core)
+{
+	return core->world->make_room && core->world->make_room(core->world);
+}
+
+static bool relieves(uint32_t type)
+{
+	return type < XS_TYPE_COUNT && (verbs[type].flags & RELIEVES);
+}
+
+static struct message *new_reply(struct core *core, const struct wire_header *header)
+{
+	struct message *reply = message_new(header->type, header->req_id, header->tx_id,
+					    REPLY_ROOM);
+
+	if (!reply && make_room(core))
+		reply = message_new(header->type, header->req_id, header->tx_id, REPLY_ROOM);
+	return reply;
+}
+
 int request_handle(struct core *core, struct client *client, const char *message, long *budget)
 {
 	struct request request = {.core = core, .client = client};
@@ -101,8 +123,7 @@ int request_handle(struct core *core, struct client *client, const char *message
 	request.payload = message + WIRE_HEADER_SIZE;
 	request.len = request.header.len;
 	event_batch_init(&request.events);
-	request.reply = message_new(request.header.type, request.header.req_id,
-				    request.header.tx_id, REPLY_ROOM);
+	request.reply = new_reply(core, &request.header);
 	if (!request.reply)
 		return REQUEST_NO_MEMORY;
 	if (log->enabled(log, LOG_IO))
@@ -110,6 +131,11 @@ int request_handle(struct core *core, struct client *client, const char *message
 			request.payload, request.len);
 
 	result = dispatch(&request);
+	if (result == ENOMEM && relieves(request.header.type) && make_room(core)) {
+		event_batch_discard(&request.events);
+		event_batch_init(&request.events);
+		result = dispatch(&request);
+	}
 	*budget -= 1 + request.work;
 	if (result == REQUEST_LATER || result == REQUEST_SILENT) {
 		event_batch_discard(&request.events);

@@ -35,8 +35,8 @@ void transaction_limit_held(struct core *core)
 	/* What the image of a live update holds for some seconds is not the transactions' doing. */
 	if (core->snapshots)
 		return;
-	if (limit < SNAPSHOT_MIN)
-		limit = SNAPSHOT_MIN;
+	if (limit < core->config.snapshot_min)
+		limit = core->config.snapshot_min;
 	/* A cheap bound first: most of the time nothing is held at all. */
 	if (core->state.store.bytes < core->state.live.bytes + limit || core_has_releases(core) ||
 	    transaction_held_bytes(core) <= limit)

@@ -86,6 +86,11 @@ struct world {
 	struct rings *rings;
 	/* Milliseconds since some fixed moment, for timers. */
 	uint64_t (*now)(struct world *world);
+	/*
+	 * An allocation failed that must not: of an answer, or of a request that gives memory
+	 * back. Free what was put aside for this; returns whether there was something. May be NULL.
+	 */
+	bool (*make_room)(struct world *world);
 };
 
 #endif

@@ -6,14 +6,21 @@ transactions, guests that ping, guests that write numbers without end and watch 
 """
 
 import os
+import re
 
 import xswire
 from checks_guests import Lives
+from checks_stub_files import DIRECTORY, FilesDaemon, expect_line, lines, say
 from checks_update import Pinging, Served
-from framework import check, equal, wait_until
+from framework import Skip, check, equal, wait_until
 from guests import Guest
 from host import command
 from stub_host import IMAGE
+
+
+# Without it this program would take the emulated processor for itself.
+PAUSE = 0.2
+DUMP = f"{DIRECTORY}/state_dump"
 
 
 def live_update(*words, ok=True):
@@ -50,30 +57,246 @@ class Writer(Guest):
         equal(self.read("data/failed"), None, "the number at which the order was wrong")
 
 
-@check("live update: an image takes the place of itself, twice", deadline=120)
+@check("live update: an image takes the place of itself, again and again, in the same memory",
+       deadline=200)
 def to_itself(host):
     host.client.write("/before", b"value")
     update(host)
     equal(host.client.read("/before"), b"value")
+    before = host.memory_pages()
     update(host)
     equal(host.client.read("/before"), b"value")
+    equal(host.memory_pages(), before, "(pages, limit)")
     host.client.rm("/before")
     command("xenstore-control", "check")
 
 
-@check("live update: everybody is served on, a guest pings and two write without end",
-       deadline=140)
+@check("live update: everybody is served on, a guest pings and another writes without end",
+       deadline=300)
 def everybody(host):
-    with Guest(host, "tiny") as tiny, Guest(host, "pinged") as pinged, \
-            Writer(host, "writer-1") as one, Writer(host, "writer-2") as two:
-        for guest in tiny, pinged:
-            guest.wait_hello()
-        for writer in one, two:
-            writer.more()
-        with Served(host, [tiny]) as served, Pinging(host, pinged) as pings:
-            for _ in range(3):
+    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
+        pinged.wait_hello()
+        writer.more()
+        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
+            for _ in range(2):
                 update(host)
                 pings.more()
                 served.check()
-                for writer in one, two:
-                    writer.more()
+                writer.more()
+
+
+@check("live update: open transactions go on; the end of a guest is told once, before or after",
+       deadline=200)
+def transactions(host):
+    names = ["conflict", "fine", "removed"]
+    for name in names:
+        host.client.write(f"/update/{name}", b"old")
+    with host.new_client() as client, Guest(host, "first") as first, Lives(host) as lives:
+        first.wait_hello()
+        lives.counts()
+        open_ones = {name: client.transaction_start() for name in names}
+        for name in "conflict", "fine":
+            equal(client.read(f"/update/{name}", open_ones[name]), b"old")
+            client.write(f"/update/{name}/new", b"1", open_ones[name])
+        client.rm("/update/removed", open_ones["removed"])
+        update(host)
+        lives.expect(0, 0)
+        equal(client.read("/update/fine/new", open_ones["fine"]), b"1")
+        assert not host.client.exists("/update/fine/new"), "it is not isolated"
+        assert host.client.exists("/update/removed")
+        host.client.write("/update/conflict", b"changed")
+        equal({name: client.commit(open_ones[name]) for name in names},
+              {"conflict": False, "fine": True, "removed": True}, "commits")
+        assert not host.client.exists("/update/removed")
+        equal(host.client.read("/update/fine/new"), b"1")
+        first.destroy()
+        lives.expect(0, 1)
+        with Guest(host, "second") as second:
+            equal(second.wait_hello(), str(second.domid))
+            lives.expect(1, 0)
+        lives.expect(0, 1)
+    host.client.rm("/update")
+
+
+class Sender:
+    """A client that sends a file as xenstore-control does."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def words(self, *words):
+        """The answer to a live-update request of these words."""
+        return self.client.control("live-update", *words)
+
+    def data(self, chunk):
+        payload = xswire.strings("live-update", "-d", len(chunk)) + chunk + b"\0"
+        return self.client.request(xswire.Type.CONTROL, payload).payload.rstrip(b"\0").decode()
+
+    def send(self, content, announced=None):
+        """All of it; returns the first answer that is not OK."""
+        answer = self.words("-b", str(announced or len(content)))
+        for start in range(0, len(content), 2000):
+            if answer != "OK":
+                break
+            answer = self.data(content[start : start + 2000])
+        return answer
+
+    def refused(self, content, announced=None, *words):
+        """Sends and starts; returns the reason of the refusal."""
+        equal(self.send(content, announced), "OK")
+        answer = self.words("-s", "-t", "10", *words)
+        assert answer != "OK"
+        return answer
+
+
+def head_of_image(size):
+    with open(IMAGE, "rb") as stream:
+        return stream.read(size)
+
+
+@check("live update: what is no image for this domain is refused and changes nothing",
+       deadline=200)
+def refused(host):
+    before = boots(host)
+    with host.new_client() as client, Guest(host, "tiny") as guest:
+        guest.wait_hello()
+        sender = Sender(client)
+        busybox = open("/bin/busybox", "rb").read(20000)
+        tiny = open("/guest/tiny.elf", "rb").read()
+        linked = open("/bin/xenstore-control", "rb").read(20000)
+        for content, reason in ((b"\0" * 5000, "no ELF file"),
+                                (bytes(i * 7 % 256 for i in range(3000)), "no ELF file"),
+                                (head_of_image(30), "no ELF file"),
+                                (head_of_image(200), "cut off"),
+                                (head_of_image(20000), "cut off"),
+                                (linked, "not linked to fixed addresses"),
+                                (busybox, "kernel"),
+                                (tiny, "for this machine")):
+            answer = sender.refused(content)
+            assert reason in answer, (reason, answer)
+            host.client.write("/still", b"here")
+            guest.ping(reason)
+        equal(sender.refused(head_of_image(5000), announced=6000),
+              "The kernel is incomplete: 5000 of 6000 bytes.")
+    host.client.rm("/still")
+    equal(boots(host), before)
+
+
+@check("live update: the words of a session are accepted in their order only", deadline=60)
+def sessions(host):
+    # All clients in dom0 are one connection to xenstored, that of the kernel's ring.
+    with host.new_client() as client:
+        sender = Sender(client)
+        equal(sender.words("-a"), "No live-update session active.")
+        for words in ("-c", "text"), ("-s", "-t", "5"), ("-s",):
+            equal(sender.words(*words), "Not in live-update session.")
+        equal(sender.data(b"x"), "Not in live-update session.")
+        for words in ("-b", "0"), ("-b", "-5"), ("-b", "99999999999999999999"), ("-b",), ("-d",):
+            equal(client.error_of(xswire.Type.CONTROL, xswire.strings("live-update", *words)),
+                  "EINVAL")
+        equal(sender.words("-b", "5000"), "OK")
+        equal(sender.words("-b", "5000"), "live-update session already active.")
+        equal(sender.data(b"x" * 2000), "OK")
+        equal(sender.data(b"x" * 2000), "OK")
+        equal(sender.data(b"x" * 2000), "Too much kernel data.")
+        equal(client.error_of(xswire.Type.CONTROL,
+                              xswire.strings("live-update", "-d", "2000") + b"short\0"), "EINVAL")
+        equal(sender.words("-a"), "OK")
+        equal(sender.words("-s"), "Not in live-update session.")
+
+
+@check("live update: too little memory is a refusal that says how much; a raised limit helps",
+       deadline=120)
+def limit(host):
+    with host.new_client() as client:
+        sender = Sender(client)
+        answer = sender.words("-b", str(60 << 20))
+        assert answer.startswith("Allocation failure: ") and "mem-max" in answer, answer
+        wanted = int(re.search(r"limit to (\d+) MB", answer).group(1))
+        pages, before = host.memory_pages()
+        assert wanted * 1024 > before, (wanted, before)
+        host.hypervisor.set_limit(host.domid, wanted * 1024)
+        try:
+            equal(sender.words("-b", str(60 << 20)), "OK")
+            assert host.memory_pages()[0] > pages
+            equal(sender.words("-a"), "OK")
+        finally:
+            host.hypervisor.set_limit(host.domid, before)
+        equal(host.memory_pages(), (pages, before), "given back")
+        assert sender.words("-b", str(60 << 20)).startswith("Allocation failure: ")
+
+
+@check("live update: an image that ends before it serves is left for the one before, which says so",
+       deadline=240)
+def way_back(host):
+    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
+        pinged.wait_hello()
+        writer.more()
+        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
+            before = boots(host)
+            # The file is good; the start ends at this command line.
+            ran = live_update("-c", "stray words", IMAGE, ok=False)
+            equal(ran.status, 3, ran.output)
+            assert "ended before it served" in ran.output, ran.output
+            assert not host.gone(), host.gone()
+            wait_until(lambda: boots(host) > before, "the start of the image before")
+            pings.more()
+            served.check()
+            writer.more()
+            update(host)
+            pings.more()
+            served.check()
+            writer.more()
+
+
+@check("live update: the log goes on in its file, without a gap or a double", deadline=120)
+def log_goes_on(host):
+    if not FilesDaemon.process:
+        raise Skip("there is no xenstore-9pfsd")
+    said = [f"line {i} {when} an update" for i in range(20) for when in ("before", "after")]
+    for text in said[:20]:
+        say(host, text)
+    update(host)
+    for text in said[20:]:
+        say(host, text)
+    expect_line(host, said[-1])
+    equal([line.split("control: ")[1] for line in lines() if " an update" in line], said)
+
+
+@check("live update by a file in dom0: everybody is served on; the file goes", deadline=300)
+def by_file(host):
+    if not FilesDaemon.process:
+        raise Skip("there is no xenstore-9pfsd")
+    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
+        pinged.wait_hello()
+        writer.more()
+        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
+            update(host, "-m", "file")
+            expect_line(host, "bytes of state in a file")
+            pings.more()
+            served.check()
+            writer.more()
+            wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+            # And the way back by the file, which is kept as long as it may be needed.
+            ran = live_update("-m", "file", "-c", "stray words", IMAGE, ok=False)
+            assert "ended before it served" in ran.output, ran.output
+            pings.more()
+            served.check()
+            writer.more()
+            wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+
+
+@check("live update by a file is refused when nobody takes files, and by memory it goes on",
+       deadline=200)
+def no_file(host):
+    if not FilesDaemon.process:
+        raise Skip("there is no xenstore-9pfsd")
+    before = boots(host)
+    FilesDaemon.kill()
+    host.client.rm(f"/local/domain/0/backend/xen_9pfs/{host.domid}/0/state")
+    with host.new_client() as client:
+        answer = Sender(client).refused(open(IMAGE, "rb").read(), None, "-m", "file")
+        assert "state_dump" in answer, answer
+    equal(boots(host), before)
+    update(host, "-m", "memory")
+    FilesDaemon.start()

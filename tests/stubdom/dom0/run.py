@@ -3,6 +3,7 @@
 
 # Each registers its checks, in this order.
 import checks_stub_start  # noqa: F401
+import checks_stub_files  # noqa: F401
 import checks_store  # noqa: F401
 import checks_guests  # noqa: F401
 import checks_reuse  # noqa: F401

@@ -7,6 +7,7 @@ watches, guests, and a picture of the whole store; and looks at them again when 
 
 import os
 import threading
+import time
 
 import xswire
 from checks_guests import Lives
@@ -64,8 +65,9 @@ def picture(client, path="/", without=()):
 class Pinging(threading.Thread):
     """Pings a guest all the time, by a client of its own, and counts the answers."""
 
-    def __init__(self, host, guest):
+    def __init__(self, host, guest, pause=0):
         super().__init__(daemon=True)
+        self.pause = pause  # seconds, between two pings
         self.client = host.new_client()
         self.home = guest.home
         self.answers = 0
@@ -91,6 +93,7 @@ class Pinging(threading.Thread):
                 self.client.wait_event()
                 equal(self.client.read(f"{self.home}/data/pong"), value)
                 self.answers += 1
+                time.sleep(self.pause)
         except Exception as error:  # reported by more()
             self.error = error
 

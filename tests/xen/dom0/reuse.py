@@ -115,6 +115,11 @@ class Control:
         self.library.xc_domain_getinfo(self.handle, ctypes.c_uint32(domid), 1, info)
         return struct.unpack_from("<Q", info, 16)[0], struct.unpack_from("<Q", info, 64)[0]
 
+    def set_limit(self, domid, kilobytes):
+        if self.library.xc_domain_setmaxmem(self.handle, ctypes.c_uint32(domid),
+                                            ctypes.c_uint64(kilobytes)):
+            raise AssertionError("xc_domain_setmaxmem")
+
     def create(self, domid, uuid):
         """A domain without memory; the domid may still be taken by what is left of another."""
         config = bytearray(256)  # larger than the structure; what is not set here is 0

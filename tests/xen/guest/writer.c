@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest as a client that never rests, and that notices if one of its requests is lost, done
+ * The guest as a client that always writes, and that notices if one of its requests is lost, done
  * twice or done out of turn.
  *
  * It writes the numbers 1, 2, 3 ... to data/number, some requests ahead of the replies, so that
  * there are always some in the ring; each eighth request reads the node back, which must hold the
- * number before. Replies must come in the order of the requests. At the first that is wrong it
- * writes what it saw to data/failed and stops.
+ * number before. It rests for some milliseconds now and then, with requests in the ring, so that
+ * others find time as well. Replies must come in the order of the requests. At the first that is
+ * wrong it writes what it saw to data/failed and stops.
  */
 #include "roles.h"
 #include "wire.h"
 #include "xen.h"
 
 #define AHEAD 6u
+#define REST  5u
 #define EACH  8u
 
 static void print_number(char *text, uint32_t number)
@@ -74,6 +76,8 @@ _Noreturn void writer_role(void)
 	for (uint32_t due = 1;; due++) {
 		while (sent < due + AHEAD)
 			send_number(++sent);
+		if (due % EACH == REST)
+			xen_sleep(10);
 		receive_message();
 		if (!is_reply_to(due))
 			fail(due);

@@ -32,9 +32,23 @@ struct console_page {
 	uint32_t out_cons, out_prod;
 };
 
-/* The part of the shared page that is looked at: behind 32 vcpus of 64 bytes each. */
+/* The time when the hypervisor looked last, and how to go on from there. */
+struct time_info {
+	uint32_t version, pad;
+	uint64_t tsc, ns;
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags[3];
+};
+
+struct vcpu_info {
+	uint8_t events[32];
+	struct time_info time;
+};
+
+/* The part of the shared page that is looked at. */
 struct event_bits {
-	uint8_t vcpu[32 * 64];
+	struct vcpu_info vcpu[32];
 	uint32_t pending[32];
 	uint32_t mask[32];
 };
@@ -147,6 +161,40 @@ void xen_events_wait(void)
 	} poll = {.ports = ports, .count = 2};
 
 	hypercall(HYPERCALL_SCHED_OP, SCHEDOP_POLL, &poll);
+}
+
+static uint64_t time_ns(void)
+{
+	volatile struct time_info *time = &shared_info.vcpu[0].time;
+	uint64_t ticks, ns;
+	uint32_t version;
+
+	do {
+		version = time->version;
+		barrier();
+		ticks = __builtin_ia32_rdtsc() - time->tsc;
+		ticks = time->shift < 0 ? ticks >> -time->shift : ticks << time->shift;
+		ns = time->ns +
+		     ((ticks >> 32) * time->mul + ((ticks & 0xffffffffu) * time->mul >> 32));
+		barrier();
+	} while (version & 1 || version != time->version);
+	return ns;
+}
+
+void xen_sleep(unsigned int ms)
+{
+	uint64_t end = time_ns() + ms * 1000000ull;
+	/* A port that nothing comes from: only the time ends the sleep. */
+	struct {
+		uint32_t *ports;
+		uint32_t count;
+		uint64_t timeout;
+	} poll = {.ports = &console_port, .count = 1, .timeout = end};
+
+	while (time_ns() < end) {
+		clear(console_port);
+		hypercall(HYPERCALL_SCHED_OP, SCHEDOP_POLL, &poll);
+	}
 }
 
 _Noreturn void xen_shutdown(enum shutdown_reason reason)

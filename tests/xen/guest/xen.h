@@ -55,6 +55,9 @@ void xen_events_clear(void);
 /** Sleeps until there is an event, not at all if there was one since xen_events_clear(). */
 void xen_events_wait(void);
 
+/** Sleeps for some milliseconds, whatever happens. */
+void xen_sleep(unsigned int ms);
+
 /** Ends the domain. */
 _Noreturn void xen_shutdown(enum shutdown_reason reason);
 

@@ -66,7 +66,10 @@ upcall_entry:
 	pushq %rax
 	movl $LAYOUT_SHARED_INFO, %eax
 	movb $0, (%rax)
-	popq %rax
+	cmpq $events_halt, 8(%rsp)
+	jne 1f
+	incq 8(%rsp) /* an event that was seen must not be slept over */
+1:	popq %rax
 	iretq
 
 /*

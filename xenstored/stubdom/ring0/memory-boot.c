@@ -99,12 +99,6 @@ static void clear(struct memory *memory, uintptr_t address, size_t size)
 	memset((void *)address, 0, size);
 }
 
-static const struct memory_ops ops = {
-	.populate = populate,
-	.depopulate = depopulate,
-	.clear = clear,
-};
-
 static uint64_t reservation_pages(unsigned int op)
 {
 	domid_t self = DOMID_SELF;
@@ -115,6 +109,19 @@ static uint64_t reservation_pages(unsigned int op)
 			    (uint64_t)-pages);
 	return (uint64_t)pages;
 }
+
+static uintptr_t current_limit(struct memory *memory)
+{
+	(void)memory;
+	return memory_map_end(NULL, 0, 0, reservation_pages(XENMEM_maximum_reservation));
+}
+
+static const struct memory_ops ops = {
+	.populate = populate,
+	.depopulate = depopulate,
+	.limit = current_limit,
+	.clear = clear,
+};
 
 /* Whether the page is memory: elsewhere writes vanish and reads give ones. */
 static bool is_backed(uintptr_t address)
@@ -131,13 +138,6 @@ static bool is_backed(uintptr_t address)
 	return kept;
 }
 
-void memory_refresh_limit(void)
-{
-	uintptr_t limit = memory_map_end(NULL, 0, 0, reservation_pages(XENMEM_maximum_reservation));
-
-	ring0_memory.limit = limit > ring0_memory.end ? limit : ring0_memory.end;
-}
-
 size_t memory_limit_kb(void)
 {
 	return reservation_pages(XENMEM_maximum_reservation) * (LAYOUT_PAGE / 1024);
@@ -148,13 +148,11 @@ void memory_boot(uintptr_t image_end)
 	struct memory_map_entry map[MAP_ENTRIES];
 	struct xen_memory_map get = {.nr_entries = MAP_ENTRIES};
 	struct ring0_state *state = ring0_state();
-	uintptr_t end, limit;
+	uintptr_t end;
 
 	set_xen_guest_handle(get.buffer, (void *)map);
 	if (hypercall_op(__HYPERVISOR_memory_op, XENMEM_memory_map, &get))
 		get.nr_entries = 0;
-	limit = memory_map_end(map, get.nr_entries, image_end,
-			       reservation_pages(XENMEM_maximum_reservation));
 	if (ring0_updated) {
 		end = state->memory_end;
 	} else {
@@ -167,7 +165,7 @@ void memory_boot(uintptr_t image_end)
 	}
 	if (end <= image_end)
 		ring0_panic("%lu KB of memory are not enough for the image", (uint64_t)end / 1024);
-	paging_init(end);
-	memory_init(&ring0_memory, &ops, image_end, end, limit);
+	paging_init(end, ring0.hypercall_page);
+	memory_init(&ring0_memory, &ops, image_end, end, current_limit(&ring0_memory));
 	ring0_memory.initial = state->memory_initial;
 }

@@ -60,11 +60,21 @@ void memory_reserve(struct memory *memory, uintptr_t start, uintptr_t end)
 		set_used(memory, page_of(start), page_of(end - start), true);
 }
 
+void memory_refresh_limit(struct memory *memory)
+{
+	uintptr_t limit = memory->ops->limit(memory);
+
+	memory->limit = limit > memory->end ? limit : memory->end;
+}
+
 /* Have at least @pages more. Returns false when they are not to be had. */
 static bool grow(struct memory *memory, size_t pages)
 {
-	size_t room = page_of(memory->limit - memory->end), ask = pages, got;
+	size_t room, ask = pages, got;
 
+	if (pages > page_of(memory->limit - memory->end))
+		memory_refresh_limit(memory);
+	room = page_of(memory->limit - memory->end);
 	if (pages > room)
 		return false;
 	if (ask < GROW_PAGES)

@@ -37,6 +37,8 @@ struct memory_ops {
 	size_t (*populate)(struct memory *memory, uintptr_t address, size_t pages);
 	/* Give the populated pages from @address on back. Returns 0 or -errno, when all stay. */
 	int (*depopulate)(struct memory *memory, uintptr_t address, size_t pages);
+	/* How far it may be populated now, in bytes; whoever set the limit may have changed it. */
+	uintptr_t (*limit)(struct memory *memory);
 	/* Fill with zeros. */
 	void (*clear)(struct memory *memory, uintptr_t address, size_t size);
 };
@@ -45,7 +47,7 @@ struct memory {
 	const struct memory_ops *ops;
 	uintptr_t brk_start, brk; /* the C library's heap */
 	uintptr_t end;		  /* of what is populated */
-	uintptr_t limit;	  /* of what may be */
+	uintptr_t limit;	  /* of what may be, as far as known */
 	uintptr_t initial;	  /* end when the domain started */
 	size_t used;		  /* pages */
 	uint64_t bits[MEMORY_PAGES / 64];
@@ -79,6 +81,9 @@ int memory_unmap(struct memory *memory, uintptr_t address, size_t size);
 /** Give populated pages that are free at the end back, down to @initial. Returns how many. */
 size_t memory_shrink(struct memory *memory);
 
+/** The limit may have been changed from outside: learn of it. */
+void memory_refresh_limit(struct memory *memory);
+
 /** Bytes that memory_map_top() lacks for @size, when it has failed. */
 size_t memory_missing(const struct memory *memory, size_t size);
 
@@ -87,9 +92,6 @@ size_t memory_available(const struct memory *memory);
 
 /* The domain's. */
 extern struct memory ring0_memory;
-
-/** The domain's limit may have been changed from outside: learn of it. */
-void memory_refresh_limit(void);
 
 /** The domain's limit in KB, as whoever sets it counts. */
 size_t memory_limit_kb(void);

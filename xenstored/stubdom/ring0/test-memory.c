@@ -24,6 +24,7 @@ static struct memory memory;
 static unsigned char content[MEMORY_PAGES]; /* DIRTY until it is cleared */
 static unsigned char owner[MEMORY_PAGES];   /* 0: nobody's */
 static size_t host_pages;		    /* that the host still gives */
+static uintptr_t allowed;		    /* limit that an administrator has set */
 
 static size_t populate(struct memory *m, uintptr_t address, size_t pages)
 {
@@ -53,7 +54,14 @@ static void clear(struct memory *m, uintptr_t address, size_t size)
 	memset(content + address / PAGE, CLEAR, size / PAGE);
 }
 
+static uintptr_t current_limit(struct memory *m)
+{
+	(void)m;
+	return allowed;
+}
+
 static const struct memory_ops ops = {
+	.limit = current_limit,
 	.populate = populate,
 	.depopulate = depopulate,
 	.clear = clear,
@@ -64,6 +72,7 @@ static void start(uintptr_t end, uintptr_t limit)
 	memset(content, DIRTY, sizeof(content));
 	memset(owner, 0, sizeof(owner));
 	host_pages = MEMORY_PAGES;
+	allowed = limit;
 	memory_init(&memory, &ops, IMAGE_END, end, limit);
 }
 
@@ -169,6 +178,21 @@ static void test_a_host_without_memory(void **state)
 	address = memory_map_top(&memory, 3 * PAGE);
 	assert_int_equal(address, 8 * MB);
 	assert_int_equal(memory_map_top(&memory, PAGE), 0);
+	assert_int_equal(memory.limit, memory.end);
+	/* Later it has some again. */
+	host_pages = 1000;
+	assert_int_equal(memory_map_top(&memory, PAGE), 8 * MB + 1002 * PAGE);
+}
+
+static void test_the_limit_is_raised_and_lowered(void **state)
+{
+	(void)state;
+	start(8 * MB, 8 * MB);
+	assert_int_equal(memory_map_top(&memory, 5 * MB), 0);
+	allowed = 20 * MB;
+	assert_int_not_equal(memory_map_top(&memory, 5 * MB), 0);
+	allowed = 4 * MB;
+	assert_int_equal(memory_map_top(&memory, 30 * MB), 0);
 	assert_int_equal(memory.limit, memory.end);
 }
 
@@ -312,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_mappings_leave_the_heap_room),
 		cmocka_unit_test(test_grows_by_ballooning_to_the_limit),
 		cmocka_unit_test(test_a_host_without_memory),
+		cmocka_unit_test(test_the_limit_is_raised_and_lowered),
 		cmocka_unit_test(test_gives_back_what_is_free_at_the_end),
 		cmocka_unit_test(test_reserved_pages_are_not_handed_out),
 		cmocka_unit_test(test_refuses_to_free_what_is_no_mapping),
