@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The note of this build, and the reading of others'.
+ */
 #include "release.h"
 
 #include <elf.h>

@@ -102,6 +102,16 @@ def test_versions_up_and_down(host):
         assert identities(host) == before
 
 
+def test_the_release_that_is_modelled_stays():
+    with Host("--xen", "4.17") as host:
+        in_process(host, """
+for _ in range(2):
+    assert Manage().info(0) == -errno.EACCES
+    assert Call().domctl(5, 0x15, 0)[0] == 0
+    update()
+""")
+
+
 def in_process(host, code):
     """Runs code in a process of the host, with simxen() for commands and update()."""
     done = host.python(f"""
