@@ -412,9 +412,8 @@ def test_a_domid_is_used_again_across_an_update(host, start_store):
         [("@releaseDomain/9", "out")]
 
 
-def test_both_updates(host, start_store):
+def test_both_updates(host, store):
     """The store updates itself before, after and while the hypervisor does."""
-    store = start_store("ours")
     talk = Talk(host, store)
     talk.start()
     try:
