@@ -101,6 +101,11 @@ static int check_program(struct host *host)
 			 "its hand-over file has version %u, that of this one is %u",
 			 update->next.hand_over, release_own()->hand_over);
 		error = -EOPNOTSUPP;
+	} else if (!error && update->next.protocol != SIMXEN_PROTOCOL) {
+		snprintf(message, HV_KEXEC_MESSAGE,
+			 "it speaks version %u of the protocol, and the processes here %u",
+			 update->next.protocol, SIMXEN_PROTOCOL);
+		error = -EOPNOTSUPP;
 	}
 	return error;
 }

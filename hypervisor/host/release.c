@@ -37,7 +37,8 @@ static const struct {
 			      .memory = RELEASE_MEMORY,
 			      .stream = HV_STREAM_ABILITIES},
 		    .name = RELEASE_NAME,
-		    .hand_over = HAND_OVER_VERSION},
+		    .hand_over = HAND_OVER_VERSION,
+		    .protocol = SIMXEN_PROTOCOL},
 };
 
 const struct release *release_own(void)
