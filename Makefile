@@ -60,6 +60,7 @@ PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-cli
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
 BENCH_OBJECTS  := $(call objects,$(wildcard tests/bench/*.c))
+HVBENCH_OBJECTS := $(call objects,$(wildcard tests/bench/hvbench/*.c))
 
 HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
@@ -91,10 +92,10 @@ PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT
 ifeq ($(VARIANT),release)
 PROGRAMS += $(OUT)/xenstored-stubdom
 endif
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) \
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
 	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
 	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
-	$(OBJ)/tests/ninep/guest.o \
+	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
 	$(OBJ)/xenstored/control-client/xenstore-control.o
 
 .PHONY: all
@@ -192,6 +193,17 @@ $(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+# Builds of another stream version, to be updated from and to: two files know it.
+VERSIONED := hypervisor/stream-reader hypervisor/host/release
+OTHER_SIMXENS := $(addprefix $(OUT)/tests/simxen/,older newer)
+$(OUT)/tests/simxen/older: OTHER_VERSION := 1
+$(OUT)/tests/simxen/newer: OTHER_VERSION := 3
+$(OTHER_SIMXENS): $(VERSIONED:=.c) $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -DHV_STREAM_VERSION=$(OTHER_VERSION)u -DRELEASE_NAME='"simxen-$(@F)"' \
+		$(ALL_LDFLAGS) -o $@ $^
+
 # Loaded into foreign programs, so never with sanitizers: one build for all variants.
 LIBS := hypervisor/libs
 SIMXEN_LIB_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Werror -fno-common \
@@ -219,6 +231,15 @@ build/simxen-lib/libxenguest.so.4.17: $(LIBS)/xenguest.c
 build/simxen-lib/simxen-preload.so: $(LIBS)/interposer.c build/simxen-lib/libsimxen.so.0
 	$(call simxen_library,)
 
+# A xenstored of another version, for tests of updates: one object more, and wrapped functions.
+$(OUT)/tests/xenstored-other: $(OBJ)/tests/update/other/extra.o $(OBJ)/xenstored/daemon/main.o \
+		$(OUT)/libdaemon.a $(OUT)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) \
+		-Wl,--wrap=stream_own_find,--wrap=stream_put_end,--wrap=image_restore \
+		-o $@ $^ -lxenevtchn -lxengnttab -lxencall -ldl
+
 # A Linux process that plays a domain with our 9pfs front-end.
 $(OUT)/tests/ninep-guest: $(OBJ)/tests/ninep/guest.o $(OUT)/libninep.a
 	@mkdir -p $(@D)
@@ -229,6 +250,11 @@ $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
+
+$(OUT)/tests/bench/hvbench: $(HVBENCH_OBJECTS) $(OUT)/libhypervisor.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
 # Preloaded into foreign programs, so never with sanitizers.
 STANDIN := build/tests/peers/xen-standin.so
@@ -256,7 +282,8 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(STANDIN)
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench \
+		$(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
 check: deps
@@ -268,7 +295,7 @@ check: deps
 .PHONY: check-xen
 check-xen:
 	sh tests/deps.sh --xen
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/tests/ninep-guest
 	$(Q)$(PYTHON) tests/xen/check.py $(XEN_ARGS)
 
 # The same with the stub domain in the daemon's place.
@@ -308,12 +335,15 @@ bench-stubdom:
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
-	install -m 755 build/xenstored build/xenstore-control build/xenstore-image \
+	install -m 755 build/xenstored build/xenstore-control build/xenstore-image build/xenstore-9pfsd \
 		$(DESTDIR)$(prefix)/sbin
 	install -d $(DESTDIR)$(prefix)/lib/xenstored
+	install -m 755 liveupdate/tool/from-oxenstored.sh \
+		$(DESTDIR)$(prefix)/lib/xenstored/from-oxenstored
 	install -m 755 build/domstate-xenctrl.so $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 build/xenstored-stubdom $(DESTDIR)$(prefix)/lib/xenstored
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
+		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
 
 .PHONY: format

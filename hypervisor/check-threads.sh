@@ -24,8 +24,7 @@ done | xargs -P "$(nproc)" -n 8 sh -c '
 	for source; do
 		$compiler $flags -c -o "$directory/$(basename "$source" .c).o" "$source" || exit 255
 	done' sh "$scratch" "$compiler" "$flags"
-for test in update stream-fuzz; do
+for test in update restore-shared stream-fuzz; do
 	$compiler $flags -o "$scratch/$test" "hypervisor/test-$test.c" "$scratch"/*.o -lcmocka
+	TSAN_OPTIONS=halt_on_error=1 "$scratch/$test"
 done
-TSAN_OPTIONS=halt_on_error=1 "$scratch/update"
-TSAN_OPTIONS=halt_on_error=1 "$scratch/stream-fuzz"

@@ -96,12 +96,16 @@ static int make_leaves(const struct hv_allocator *allocator, struct hv_chunk *ch
 	return 0;
 }
 
-/* Divide a full leaf in two. */
-static int divide_leaf(const struct hv_allocator *allocator, struct hv_chunk *chunk, uint32_t index)
+/*
+ * Divide a full leaf in two, because of its run number @at. Memory is often given away in ascending
+ * order, so that it is the last one: then the others stay together.
+ */
+static int divide_leaf(const struct hv_allocator *allocator, struct hv_chunk *chunk, uint32_t index,
+		       uint32_t at)
 {
 	void *leaves = chunk->leaves;
 	struct hv_leaf *leaf = chunk->leaves[index].leaf, *upper;
-	const uint32_t keep = leaf->count / 2;
+	const uint32_t keep = at + 1 == leaf->count ? at : leaf->count / 2;
 	int error;
 
 	error = hv_grow(allocator, &leaves, sizeof(*chunk->leaves), &chunk->leaf_capacity,
@@ -138,7 +142,7 @@ int hv_run_split(const struct hv_allocator *allocator, struct hv_chunk *chunk, u
 	if (error)
 		return error;
 	if (chunk->leaves[place.leaf].leaf->count == HV_LEAF_RUNS) {
-		error = divide_leaf(allocator, chunk, place.leaf);
+		error = divide_leaf(allocator, chunk, place.leaf, place.index);
 		if (error)
 			return error;
 	}
@@ -233,6 +237,47 @@ void hv_run_fill(const struct hv_allocator *allocator, struct hv_chunk *chunk, u
 	hv_run_merge(allocator, chunk, end);
 	hv_run_merge(allocator, chunk, first);
 	simplify(allocator, chunk);
+}
+
+bool hv_run_carve(struct hv_chunk *chunk, const struct hv_run_place *place, uint32_t first,
+		  uint32_t end, const struct hv_run *run)
+{
+	struct hv_leaf *leaf = chunk->leaves ? chunk->leaves[place->leaf].leaf : NULL;
+	const uint32_t at = place->index;
+	struct hv_run pieces[3];
+	uint32_t count = 0, gone = 1;
+	bool below, above;
+
+	if (!leaf || leaf->count + 2 > HV_LEAF_RUNS)
+		return false;
+	if (agree(place->run, run))
+		return true;
+	/* Neighbours that it touches have to be in the same leaf. */
+	if ((place->run->first == first && at == 0) || (place->end == end && at + 1 >= leaf->count))
+		return false;
+	below = place->run->first == first && agree(&leaf->runs[at - 1], run);
+	above = place->end == end && agree(&leaf->runs[at + 1], run);
+	if (below && above && leaf->count < 4)
+		return false; /* it might be the last run of all */
+	if (place->run->first < first)
+		pieces[count++] = *place->run;
+	if (!below && !above) {
+		pieces[count] = *run;
+		pieces[count++].first = first;
+	}
+	if (end < place->end) {
+		pieces[count] = *place->run;
+		pieces[count++].first = end;
+	}
+	if (above && below)
+		gone = 2;
+	else if (above)
+		leaf->runs[at + 1].first = first;
+	memmove(leaf->runs + at + count, leaf->runs + at + gone,
+		(leaf->count - at - gone) * sizeof(*leaf->runs));
+	memcpy(leaf->runs + at, pieces, count * sizeof(*pieces));
+	leaf->count = leaf->count + count - gone;
+	return true;
 }
 
 void hv_chunk_deinit(const struct hv_allocator *allocator, struct hv_chunk *chunk)

@@ -42,6 +42,14 @@ void hv_run_merge(const struct hv_allocator *allocator, struct hv_chunk *chunk, 
 void hv_run_fill(const struct hv_allocator *allocator, struct hv_chunk *chunk, uint32_t first,
 		 uint32_t end, const struct hv_run *run);
 
+/**
+ * The usual case at once: frames [@first, @end) of the run at @place, which goes at least as far,
+ * become a run as @run says. Returns false, with nothing done, where it is not so simple: it would
+ * take memory, or concerns another leaf.
+ */
+bool hv_run_carve(struct hv_chunk *chunk, const struct hv_run_place *place, uint32_t first,
+		  uint32_t end, const struct hv_run *run);
+
 /** Free the chunk's leaves. */
 void hv_chunk_deinit(const struct hv_allocator *allocator, struct hv_chunk *chunk);
 

@@ -176,13 +176,41 @@ static void change_part(struct hv_frame_table *table, const struct part *part,
 		chunk->free += part->end - part->first;
 }
 
+/* A part of one run, in the middle of others: most changes are like that. */
+static bool change_simply(struct hv_frame_table *table, uint64_t first, uint64_t end,
+			  const struct change *change)
+{
+	const struct part part = part_of(table, first, end);
+	struct hv_run_place place;
+	uint8_t type;
+	bool done;
+
+	if (part.end - part.first != end - first)
+		return false;
+	hv_spin_lock(&part.chunk->lock);
+	place = hv_run_find(part.chunk, part.first);
+	type = place.run->type;
+	done = place.end >= part.end && may_change(change, place.run) &&
+	       hv_run_carve(part.chunk, &place, part.first, part.end, &change->to);
+	if (done && type == HV_FRAME_FREE)
+		part.chunk->free -= part.end - part.first;
+	if (done && change->to.type == HV_FRAME_FREE)
+		part.chunk->free += part.end - part.first;
+	hv_spin_unlock(&part.chunk->lock);
+	return done;
+}
+
 static int change_frames(struct hv_frame_table *table, uint64_t first, uint64_t count,
 			 const struct change *change)
 {
 	const uint64_t end = first + count;
-	uint64_t locked = lock_changeable(table, first, end, change);
-	int error = locked == end ? split_borders(table, first, end) : -XEN_EBUSY;
+	uint64_t locked;
+	int error;
 
+	if (change_simply(table, first, end, change))
+		return 0;
+	locked = lock_changeable(table, first, end, change);
+	error = locked == end ? split_borders(table, first, end) : -XEN_EBUSY;
 	for (uint64_t at = first; !error && at < end;) {
 		struct part part = part_of(table, at, end);
 

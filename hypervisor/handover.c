@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The steps of handing over. Frames of the stream are taken some at a time, because
- * each mapping costs time in which no domain runs; what is left over goes back when
- * the stream is sealed.
+ * The steps of handing over. Frames of the stream are taken many at a time, and before
+ * domains are stopped, because each mapping costs time. Those that it does not fill are
+ * free for the next hypervisor, which is not told of them.
  */
 #include "hypervisor/handover.h"
 
@@ -14,12 +14,6 @@
 
 #define PIECE_FRAMES 256u
 #define MAX_PIECES   (1u << 22)
-
-int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec)
-{
-	*handover = (struct hv_handover){.kexec = kexec};
-	return kexec->image ? 0 : -XEN_ENOENT;
-}
 
 static struct hv_memory *memory_of(const struct hv_handover *handover)
 {
@@ -47,11 +41,23 @@ static void free_stream_frames(struct hv_handover *handover, uint64_t first, uin
 	(void)hv_heap_free(&memory_of(handover)->heap, first, count, HV_DOMID_XEN, HV_FRAME_STREAM);
 }
 
+/* A large piece, or whatever there is. */
+static uint32_t allocate(struct hv_handover *handover, uint64_t *first)
+{
+	struct hv_heap *heap = &memory_of(handover)->heap;
+	int64_t got;
+
+	if (!hv_heap_allocate_contiguous(heap, PIECE_FRAMES, 1, HV_DOMID_XEN, HV_FRAME_STREAM,
+					 first))
+		return PIECE_FRAMES;
+	got = hv_heap_allocate(heap, PIECE_FRAMES, HV_DOMID_XEN, HV_FRAME_STREAM, first);
+	return got > 0 ? (uint32_t)got : 0;
+}
+
 static int add_piece(struct hv_handover *handover)
 {
 	void *pieces = handover->pieces;
 	struct hv_stream_piece piece = {.used = 0};
-	int64_t got;
 	int error;
 
 	error = hv_grow(&handover->kexec->hv->allocator, &pieces, sizeof(piece),
@@ -59,11 +65,9 @@ static int add_piece(struct hv_handover *handover)
 	handover->pieces = pieces;
 	if (error || handover->count == MAX_PIECES)
 		return -XEN_ENOMEM;
-	got = hv_heap_allocate(&memory_of(handover)->heap, PIECE_FRAMES, HV_DOMID_XEN,
-			       HV_FRAME_STREAM, &piece.first);
-	if (got <= 0)
+	piece.count = allocate(handover, &piece.first);
+	if (!piece.count)
 		return -XEN_ENOMEM;
-	piece.count = (uint32_t)got;
 	piece.mapped = map(handover, piece.first, piece.count);
 	if (!piece.mapped) {
 		free_stream_frames(handover, piece.first, piece.count);
@@ -80,14 +84,47 @@ void *hv_handover_page(void *data)
 
 	if (handover->array.count || handover->pages == HV_STREAM_MAX_PAGES)
 		return NULL;
-	piece = handover->count ? &handover->pieces[handover->count - 1] : NULL;
-	if (!piece || piece->used == piece->count) {
-		if (add_piece(handover))
-			return NULL;
-		piece = &handover->pieces[handover->count - 1];
-	}
+	if (handover->current < handover->count &&
+	    handover->pieces[handover->current].used == handover->pieces[handover->current].count)
+		handover->current++;
+	if (handover->current == handover->count && add_piece(handover))
+		return NULL;
+	piece = &handover->pieces[handover->current];
 	handover->pages++;
 	return piece->mapped + (size_t)piece->used++ * HV_PAGE_SIZE;
+}
+
+/* About so many bytes will be written about a domain. Rather too many. */
+static uint64_t estimate(const struct hv_domain *domain)
+{
+	return 1024 + domain->vcpus.count * sizeof(struct hv_stream_vcpu) +
+	       (domain->p2m.count + (uint64_t)domain->iommu.count) *
+		       sizeof(struct hv_stream_extent) +
+	       domain->special.count * sizeof(struct hv_stream_pages) +
+	       domain->grants.capacity * sizeof(struct hv_stream_grant) +
+	       domain->evtchns.capacity * sizeof(struct hv_stream_port) +
+	       domain->mappings.count * sizeof(struct hv_stream_mapping);
+}
+
+int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec)
+{
+	const struct hv_domain *domain = hv_table_next(&kexec->hv->domains, 0);
+	uint64_t bytes = HV_PAGE_SIZE, got = 0;
+	int error = 0;
+
+	*handover = (struct hv_handover){.kexec = kexec};
+	if (!kexec->image)
+		return -XEN_ENOENT;
+	for (; domain; domain = hv_table_next(&kexec->hv->domains, domain->domid + 1u))
+		bytes += estimate(domain);
+	while (!error && got < hv_frames_of_bytes(bytes)) {
+		error = add_piece(handover);
+		if (!error)
+			got += handover->pieces[handover->count - 1].count;
+	}
+	if (error)
+		hv_handover_undo(handover);
+	return error;
 }
 
 /* Write the numbers of the stream's frames into the array. */
@@ -222,6 +259,6 @@ void hv_handover_leave(struct hv_handover *handover)
 	hv_release(&handover->kexec->hv->allocator, handover->pieces,
 		   handover->capacity * sizeof(*handover->pieces));
 	handover->pieces = NULL;
-	handover->count = handover->capacity = 0;
+	handover->count = handover->capacity = handover->current = 0;
 	handover->pages = 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Handing the machine over, while every domain is stopped.
+ * Handing the machine over. All but the beginning is done while every domain is stopped.
  *
- *	hv_handover_begin()	there is an image to be handed over to
+ *	hv_handover_begin()	there is an image to be handed over to, and memory for a stream
+ *				of the size that it will probably have
  *	hv_handover_page()	pages for the stream, while it is written
  *	hv_handover_seal()	the array of their numbers; the rule of boot memory is checked
  *	hv_handover_relocate()	a page of the new image into its place, until all are there
@@ -33,6 +34,7 @@ struct hv_handover {
 	struct hv_kexec *kexec;
 	struct hv_stream_piece *pieces;
 	uint32_t count, capacity;
+	uint32_t current;	    /* the piece that is being filled */
 	uint64_t pages;		    /* of the stream so far */
 	struct hv_frame_span array; /* count 0: not made yet */
 	uint64_t *words;	    /* the breadcrumb's place, mapped when sealed */
@@ -40,7 +42,10 @@ struct hv_handover {
 	uint32_t relocated;	    /* pages that are in their places */
 };
 
-/** Begin. -ENOENT: no image is loaded. @kexec stays the caller's. */
+/**
+ * Begin, while domains run. @kexec stays the caller's. -ENOENT: no image is loaded; -ENOMEM: there
+ * are not as many frames as the stream will take, by an estimate.
+ */
 int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec);
 
 /**

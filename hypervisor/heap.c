@@ -168,7 +168,11 @@ int hv_heap_allocate_contiguous(struct hv_heap *heap, uint64_t count, uint64_t a
 					align);
 	if (found == HV_NO_FRAME && !heap->bootmem_only) {
 		from = HV_FRAME_FREE;
-		found = find_contiguous(heap, from, 0, heap->table->frames, count, align);
+		found = find_contiguous(heap, from, heap->contiguous, heap->table->frames, count,
+					align);
+		if (found == HV_NO_FRAME)
+			found = find_contiguous(heap, from, 0, heap->table->frames, count, align);
+		heap->contiguous = found == HV_NO_FRAME ? 0 : found + count;
 	}
 	if (found != HV_NO_FRAME)
 		error = hv_frames_change(heap->table, found, count, owner, from, type);

@@ -23,10 +23,11 @@ struct hv_heap {
 	struct hv_frame_table *table;
 	const struct hv_bootmem *bootmem; /* NULL: there is none */
 	struct hv_spinlock lock;
-	bool bootmem_only; /* nobody knows yet what else is free */
-	uint64_t next;	   /* the frame from which to search */
-	uint64_t scatter;  /* most frames of a piece, 0: as many as are wanted */
-	uint64_t random;   /* state of the scattering */
+	bool bootmem_only;   /* nobody knows yet what else is free */
+	uint64_t next;	     /* the frame from which to search */
+	uint64_t contiguous; /* the same for what has to be contiguous */
+	uint64_t scatter;    /* most frames of a piece, 0: as many as are wanted */
+	uint64_t random;     /* state of the scattering */
 };
 
 /** A heap of what is free in @table. Both stay the caller's. */

@@ -20,5 +20,6 @@ void hv_init(struct hypervisor *hv, const struct hv_config *config)
 void hv_deinit(struct hypervisor *hv)
 {
 	hv_changes_stop(hv);
+	hv_m2p_forget(hv);
 	hv_domains_deinit(hv);
 }

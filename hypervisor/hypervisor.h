@@ -23,6 +23,7 @@
 #include "hypervisor/domctl.h"
 #include "hypervisor/evtchn.h"
 #include "hypervisor/grant.h"
+#include "hypervisor/m2p.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/unique-id.h"
 #include "hypervisor/virq.h"
@@ -64,6 +65,7 @@ struct hypervisor {
 	struct hv_allocator allocator;
 	struct hv_callbacks callbacks;
 	struct hv_memory *memory;
+	struct hv_m2p m2p;
 	struct hv_id_generator ids;
 	uint32_t domctl_version;
 	bool lacks_domain_state;

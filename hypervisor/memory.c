@@ -59,6 +59,7 @@ int64_t hv_populate(struct hypervisor *hv, unsigned int caller, unsigned int dom
 		}
 		done += (uint64_t)got;
 		domain->pages += (uint64_t)got;
+		hv_m2p_forget(hv);
 	}
 	return done ? (int64_t)done : error;
 }
@@ -98,6 +99,7 @@ static int64_t release(struct hypervisor *hv, struct hv_domain *domain, uint64_t
 		return error;
 	}
 	domain->pages -= count;
+	hv_m2p_forget(hv);
 	return (int64_t)count;
 }
 

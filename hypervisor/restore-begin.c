@@ -177,36 +177,18 @@ int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 	if (restore->reason)
 		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
 	restore->version = machine.header.version;
-	if (machine.header.domains >= HV_DOMID_FIRST_RESERVED ||
+	if (machine.header.domains > HV_DOMID_FIRST_RESERVED ||
 	    record_of(&machine, HV_RECORD_DOMAINS)->count != machine.header.domains) {
 		restore->reason = "the list of domains is wrong";
 		return -XEN_EINVAL;
 	}
 	restore->domain_count = machine.header.domains;
+	restore->m2p = record_of(&machine, HV_RECORD_M2P)->data;
+	restore->m2p_count = record_of(&machine, HV_RECORD_M2P)->count;
 	restore->reason = begin(restore, &machine, &error);
 	if (!restore->reason)
 		return 0;
 	hv_deinit(hv);
 	hv_restore_end(restore);
 	return error == -XEN_ENOMEM ? error : -XEN_EINVAL;
-}
-
-int hv_restore_regions(const void *stream, size_t size, const struct hv_stream_region **regions,
-		       uint32_t *count, const char **reason)
-{
-	const struct hv_read_record *record;
-	struct hv_machine_records machine;
-	bool unsupported;
-
-	*reason = hv_read_machine(stream, size, &machine, &unsupported);
-	if (*reason)
-		return unsupported ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
-	record = record_of(&machine, HV_RECORD_REGIONS);
-	if (record->count > HV_BOOTMEM_REGIONS) {
-		*reason = "there are too many regions of boot memory";
-		return -XEN_EINVAL;
-	}
-	*regions = record->data;
-	*count = (uint32_t)record->count;
-	return 0;
 }

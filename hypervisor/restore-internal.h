@@ -26,7 +26,9 @@ struct hv_restore_domain {
 	struct hv_stream_general general;
 	struct hv_read_record records[HV_SECTION_TYPES];
 	const char *reason[HV_RESTORE_PASSES]; /* what each pass found wrong first */
+	const char *shared_reason;	       /* what somebody found wrong in his share */
 	uint16_t domid;
+	bool shared;	/* all units of work have a share in its mappings */
 	bool contested; /* somebody else claims a frame of it; set by him */
 	bool one_sided; /* a port's other end says something else */
 	bool orphans;	/* it maps frames of a domain that failed before it claimed them */
@@ -64,7 +66,13 @@ const char *hv_restore_pages(struct hv_restore *restore, struct hv_restore_domai
 const char *hv_restore_rest(struct hv_restore *restore, struct hv_restore_domain *work);
 const char *hv_restore_match(struct hv_restore *restore, struct hv_restore_domain *work);
 
+/** Number @index's share in the mappings of those that have very many. */
+void hv_restore_share(struct hv_restore *restore, uint32_t index);
+
 /* Parts of these. */
+
+/** Make room for the domain's mappings, and see whether they are to be shared out. */
+const char *hv_restore_room(struct hv_restore *restore, struct hv_restore_domain *work);
 
 /** Fill @p2m, which is empty, from a record of extents. Returns NULL or what is wrong. */
 const char *hv_restore_extents(struct hv_restore *restore, const struct hv_read_record *record,

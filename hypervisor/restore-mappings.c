@@ -41,10 +41,10 @@ static const char *map(struct hv_restore *restore, struct hv_restore_domain *wor
 
 	if (!from)
 		return "it maps memory of a domain that does not exist";
-	if (hv_restore_failed(from, HV_PASS_REST)) {
+	if (hv_restore_failed(from, HV_PASS_SHARE)) {
 		foreign = true;
 		memory = NULL;
-		work->orphans = true;
+		__atomic_store_n(&work->orphans, true, __ATOMIC_RELAXED);
 	}
 	if (!foreign) {
 		entry = granted(from->domain, work, mapping);
@@ -66,22 +66,24 @@ static const char *map(struct hv_restore *restore, struct hv_restore_domain *wor
 	slot->used = true;
 	slot->foreign = foreign;
 	slot->readonly = mapping->flags & HV_STREAM_READONLY;
-	work->domain->mappings.count++;
 	return NULL;
 }
 
-static const char *map_all(struct hv_restore *restore, struct hv_restore_domain *work,
-			   const struct hv_read_record *record, bool foreign)
+/* Those of a record from number @first up to @end. */
+static const char *map_some(struct hv_restore *restore, struct hv_restore_domain *work,
+			    enum hv_record_type type, uint64_t first, uint64_t end)
 {
-	const struct hv_stream_mapping *mappings = record->data;
-	const struct hv_mapping *slots = work->domain->mappings.mappings;
+	const struct hv_stream_mapping *mappings = hv_restore_record(work, type)->data;
+	const struct hv_mapping_table *table = &work->domain->mappings;
+	const bool foreign = type == HV_RECORD_FOREIGN;
 
-	for (uint64_t i = 0; i < record->count; i++) {
+	for (uint64_t i = first; i < end; i++) {
 		const char *reason = wrong;
 
-		if (mappings[i].handle < work->domain->mappings.high &&
-		    !slots[mappings[i].handle].used && !(mappings[i].flags & ~HV_STREAM_READONLY) &&
-		    !(foreign && mappings[i].ref))
+		if (mappings[i].handle < table->high &&
+		    (!i || mappings[i].handle > mappings[i - 1].handle) &&
+		    !table->mappings[mappings[i].handle].used &&
+		    !(mappings[i].flags & ~HV_STREAM_READONLY) && !(foreign && mappings[i].ref))
 			reason = map(restore, work, &mappings[i], foreign);
 		if (reason)
 			return reason;
@@ -108,13 +110,13 @@ static void chain_free(struct hv_mapping_table *table)
 	}
 }
 
-const char *hv_restore_mappings(struct hv_restore *restore, struct hv_restore_domain *work)
+const char *hv_restore_room(struct hv_restore *restore, struct hv_restore_domain *work)
 {
 	const struct hv_read_record *by_grant = hv_restore_record(work, HV_RECORD_MAPPINGS);
 	const struct hv_read_record *foreign = hv_restore_record(work, HV_RECORD_FOREIGN);
 	struct hv_mapping_table *table = &work->domain->mappings;
 	uint64_t end = end_of(by_grant);
-	const char *reason;
+	uint32_t number;
 
 	if (end < end_of(foreign))
 		end = end_of(foreign);
@@ -127,12 +129,44 @@ const char *hv_restore_mappings(struct hv_restore *restore, struct hv_restore_do
 		return hv_restore_no_memory(restore);
 	table->capacity = (uint32_t)end;
 	table->high = (uint32_t)end;
-	reason = map_all(restore, work, by_grant, false);
+	if (by_grant->count < HV_RESTORE_SHARED_FROM)
+		return NULL;
+	number = __atomic_fetch_add(&restore->large_count, 1, __ATOMIC_RELAXED);
+	work->shared = number < HV_RESTORE_LARGE;
+	if (work->shared)
+		restore->large[number] = work;
+	return NULL;
+}
+
+void hv_restore_share(struct hv_restore *restore, uint32_t index)
+{
+	for (uint32_t i = 0; i < restore->large_count && i < HV_RESTORE_LARGE; i++) {
+		struct hv_restore_domain *work = restore->large[i];
+		const uint64_t count = hv_restore_record(work, HV_RECORD_MAPPINGS)->count;
+		const char *reason = map_some(restore, work, HV_RECORD_MAPPINGS,
+					      count * index / restore->domain_count,
+					      count * (index + 1) / restore->domain_count);
+
+		if (reason)
+			__atomic_store_n(&work->shared_reason, reason, __ATOMIC_RELAXED);
+	}
+}
+
+const char *hv_restore_mappings(struct hv_restore *restore, struct hv_restore_domain *work)
+{
+	const uint64_t by_grant = hv_restore_record(work, HV_RECORD_MAPPINGS)->count;
+	const uint64_t foreign = hv_restore_record(work, HV_RECORD_FOREIGN)->count;
+	const char *reason = work->shared_reason;
+
+	if (!work->shared)
+		reason = map_some(restore, work, HV_RECORD_MAPPINGS, 0, by_grant);
 	if (!reason)
-		reason = map_all(restore, work, foreign, true);
-	if (!reason)
-		chain_free(table);
-	return reason;
+		reason = map_some(restore, work, HV_RECORD_FOREIGN, 0, foreign);
+	if (reason)
+		return reason;
+	work->domain->mappings.count = (uint32_t)(by_grant + foreign);
+	chain_free(&work->domain->mappings);
+	return NULL;
 }
 
 void hv_restore_undo_mappings(struct hv_restore *restore, struct hv_restore_domain *work)
@@ -150,7 +184,7 @@ void hv_restore_undo_mappings(struct hv_restore *restore, struct hv_restore_doma
 		if (!mapping->foreign)
 			__atomic_fetch_sub(&from->domain->grants.entries[mapping->ref].mappings, 1,
 					   __ATOMIC_RELAXED);
-		if (memory && !hv_restore_failed(from, HV_PASS_REST))
+		if (memory && !hv_restore_failed(from, HV_PASS_SHARE))
 			(void)hv_frame_unreference(&memory->table, mapping->frame);
 		__atomic_fetch_sub(&from->domain->refs, 1, __ATOMIC_RELAXED);
 	}
@@ -190,7 +224,7 @@ const char *hv_restore_adopt(struct hv_restore *restore, struct hv_restore_domai
 		if (!mapping->used)
 			continue;
 		from = hv_restore_find(restore, mapping->from);
-		if (!hv_restore_failed(from, HV_PASS_REST))
+		if (!hv_restore_failed(from, HV_PASS_SHARE))
 			continue;
 		error = adopt(restore, from->domain, mapping->frame);
 		if (!error)

@@ -109,5 +109,8 @@ const char *hv_restore_pages(struct hv_restore *restore, struct hv_restore_domai
 {
 	const char *reason = claim_memory(restore, work);
 
-	return reason ? reason : restore_grants(restore, work);
+	if (!reason)
+		reason = restore_grants(restore, work);
+	/* The last, so that nobody shares in a domain that failed. */
+	return reason ? reason : hv_restore_room(restore, work);
 }

@@ -142,14 +142,14 @@ static const char *restore_iommu(struct hv_restore *restore, struct hv_restore_d
 
 const char *hv_restore_rest(struct hv_restore *restore, struct hv_restore_domain *work)
 {
-	const char *reason = restore_vcpus(work);
+	const char *reason = hv_restore_mappings(restore, work);
 
+	if (!reason)
+		reason = restore_vcpus(work);
 	if (!reason)
 		reason = restore_target(restore, work);
 	if (!reason)
 		reason = hv_restore_ports(restore, work);
-	if (!reason)
-		reason = hv_restore_mappings(restore, work);
 	if (!reason)
 		reason = restore_servers(restore, work);
 	if (!reason)

@@ -25,7 +25,11 @@ void hv_restore_domain(struct hv_restore *restore, enum hv_restore_pass pass, ui
 {
 	struct hv_restore_domain *work = &restore->domains[index];
 
-	if (__atomic_load_n(&restore->no_memory, __ATOMIC_RELAXED) || hv_restore_failed(work, pass))
+	if (__atomic_load_n(&restore->no_memory, __ATOMIC_RELAXED))
+		return;
+	if (pass == HV_PASS_SHARE)
+		hv_restore_share(restore, index);
+	if (pass == HV_PASS_SHARE || hv_restore_failed(work, pass))
 		return;
 	switch (pass) {
 	case HV_PASS_CREATE:
@@ -40,6 +44,7 @@ void hv_restore_domain(struct hv_restore *restore, enum hv_restore_pass pass, ui
 	case HV_PASS_MATCH:
 		work->reason[pass] = hv_restore_match(restore, work);
 		break;
+	case HV_PASS_SHARE:
 	case HV_RESTORE_PASSES:
 		break;
 	}
@@ -150,6 +155,7 @@ int hv_restore_finish(struct hv_restore *restore)
 	if (error)
 		return error;
 	end_lives(restore);
+	(void)hv_m2p_adopt(restore->hv, restore->m2p, restore->m2p_count);
 	repeat_upcalls(restore);
 	tell_of_changes(restore);
 	for (uint32_t i = 0; i < restore->domain_count; i++)

@@ -10,6 +10,8 @@
  *	pass	     what is made of a domain		    looks at of others
  *	CREATE	     itself, its vCPUs, P2M		    nothing
  *	PAGES	     ownership of pages, grant table	    that they exist
+ *	SHARE	     mappings, of those that have very many; what they own and grant
+ *		     every unit of work has a share in them
  *	REST	     vCPU state, event channels, mappings,  what they own and grant
  *		     I/O request servers, IOMMU
  *	MATCH	     nothing: the two sides of each fact    all
@@ -38,12 +40,16 @@
 enum hv_restore_pass {
 	HV_PASS_CREATE,
 	HV_PASS_PAGES,
+	HV_PASS_SHARE,
 	HV_PASS_REST,
 	HV_PASS_MATCH,
 	HV_RESTORE_PASSES,
 };
 
 struct hv_restore_domain; /* the work on one domain, restore-internal.h */
+
+#define HV_RESTORE_SHARED_FROM 1024u /* mappings that are shared out */
+#define HV_RESTORE_LARGE       8u    /* domains whose are */
 
 struct hv_restore {
 	struct hypervisor *hv;
@@ -54,19 +60,16 @@ struct hv_restore {
 	uint16_t *index;   /* domid -> number of its piece of work, plus 1 */
 	uint32_t hardware; /* domid of the hardware domain */
 	uint16_t virq_handlers[HV_VIRQ_COUNT];
-	bool no_memory; /* an allocation failed in a pass */
+	const struct hv_m2p_extent *m2p; /* as the stream has it, if it does */
+	uint64_t m2p_count;
+	struct hv_restore_domain *large[HV_RESTORE_LARGE];
+	uint32_t large_count; /* may be more than there is room for */
+	bool no_memory;	      /* an allocation failed in a pass */
 
 	/* Results. */
 	uint32_t failed;    /* domains, after hv_restore_finish() */
 	const char *reason; /* why begin or finish failed: a constant sentence */
 };
-
-/**
- * The regions of boot memory that a stream announces, which have to be known before there is a
- * frame table. They stand in the stream. Errors: as hv_restore_begin(), with a sentence in @reason.
- */
-int hv_restore_regions(const void *stream, size_t size, const struct hv_stream_region **regions,
-		       uint32_t *count, const char **reason);
 
 /**
  * Begin to restore into @hv, which is set up by @config (the kind and state of ids come from the

@@ -9,6 +9,11 @@
 #include "hypervisor/hypervisor.h"
 #include "hypervisor/save-domain.h"
 
+_Static_assert(sizeof(struct hv_m2p_extent) == sizeof(struct hv_stream_m2p) &&
+		       offsetof(struct hv_m2p_extent, domid) ==
+			       offsetof(struct hv_stream_m2p, domid),
+	       "the M2P is written as it is");
+
 #define SOFTWARE "model hypervisor" /* padded to a multiple of 8 below */
 
 /* Every domain must stand still where nothing of it is inside the hypervisor. */
@@ -91,6 +96,16 @@ static void save_regions(const struct hypervisor *hv, struct hv_writer *writer)
 	}
 }
 
+/* What has been sorted need not be sorted again. */
+static void save_m2p(const struct hypervisor *hv, struct hv_writer *writer)
+{
+	if (!hv->m2p.extents)
+		return;
+	hv_writer_record(writer, HV_RECORD_M2P, HV_RECORD_OPTIONAL,
+			 hv->m2p.count * sizeof(*hv->m2p.extents));
+	hv_writer_words(writer, hv->m2p.extents, hv->m2p.count * sizeof(*hv->m2p.extents));
+}
+
 static void save_software(struct hv_writer *writer)
 {
 	char text[(sizeof(SOFTWARE) + 7) / 8 * 8] = SOFTWARE;
@@ -125,6 +140,7 @@ int hv_save(struct hypervisor *hv, struct hv_writer *writer)
 	save_virqs(hv, writer);
 	save_changed(hv, writer);
 	save_regions(hv, writer);
+	save_m2p(hv, writer);
 	save_software(writer);
 	sum = writer->checksum;
 

@@ -18,7 +18,7 @@ struct left {
 static struct left *left_new(void)
 {
 	struct left *left = calloc(1, sizeof(*left));
-	enum phase phase = STOP;
+	enum phase phase = BEGIN;
 
 	assert_non_null(left);
 	left->note = host_note(4);

@@ -185,6 +185,8 @@ static void check_memory(struct hypervisor *hv)
 	}
 	assert_int_equal(owned, 0);
 	assert_int_equal(references, 0);
+	/* The rule of boot memory: nothing that must survive is in it. */
+	assert_true(hv_bootmem_check(&hv->memory->bootmem, &hv->memory->table, &frames));
 }
 
 static void check_changes(const struct hypervisor *hv)

@@ -592,24 +592,6 @@ static void test_hardware_fails(void **state)
 	check_restore(fixture, 0);
 }
 
-/* The regions are to be had before anything else. */
-static void test_regions(void **state)
-{
-	struct fixture *fixture = *state;
-	const struct hv_stream_region *regions;
-	const char *reason;
-	uint32_t count;
-
-	assert_int_equal(hv_restore_regions(fixture->stream.bytes, fixture->stream.size, &regions,
-					    &count, &reason),
-			 0);
-	assert_int_equal(count, 0);
-	fixture->stream.bytes[sizeof(struct hv_stream_header) + 20] ^= 1;
-	assert_int_equal(hv_restore_regions(fixture->stream.bytes, fixture->stream.size, &regions,
-					    &count, &reason),
-			 -XEN_EINVAL);
-}
-
 /* Each allocation is refused in turn: the restore ends, and with memory it succeeds. */
 static void test_no_memory(void **state)
 {
@@ -666,7 +648,6 @@ int main(void)
 		TEST(test_version),
 		TEST(test_machine_wrong),
 		TEST(test_hardware_fails),
-		TEST(test_regions),
 		TEST(test_no_memory),
 	};
 

@@ -46,7 +46,7 @@ struct update {
  * One step of an update: 0 when there is another one, 1 when the breadcrumb is written, or the
  * error. Steps are as small as the interface allows: a page of the stream is one, too.
  */
-enum phase { STOP, BEGIN, SAVE, SEAL, RELOCATE, FINISH, DONE };
+enum phase { BEGIN, STOP, SAVE, SEAL, RELOCATE, FINISH, DONE };
 
 static inline int step(struct host *host, struct update *update, enum phase *phase)
 {
@@ -155,7 +155,7 @@ static inline bool update_to(struct host *host, const struct hv_image_note *note
 	struct hv_memory *memory;
 	struct machine *machine;
 	struct hv_frame_span image, region;
-	enum phase phase = STOP;
+	enum phase phase = BEGIN;
 	struct hv_boot boot;
 	int error;
 

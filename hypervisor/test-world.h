@@ -198,13 +198,15 @@ static int world_memory(struct world *world, unsigned int caller, unsigned int d
 	struct hypervisor *hv = world->hv;
 	uint64_t gfn = world_pick(world, 60), count = 1 + world_pick(world, 8);
 
-	switch (world_pick(world, 4)) {
+	switch (world_pick(world, 5)) {
 	case 0:
 		return (int)hv_populate(hv, caller, domid, gfn, count);
 	case 1:
 		return (int)hv_depopulate(hv, caller, domid, gfn, count);
 	case 2:
 		return hv_iommu_map(hv, caller, domid, world_pick(world, 60), gfn, count);
+	case 3:
+		return hv_m2p_find(hv, gfn, &domid, &gfn);
 	default:
 		return hv_iommu_unmap(hv, caller, domid, gfn, count);
 	}

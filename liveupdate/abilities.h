@@ -16,24 +16,39 @@
 #define ABILITIES_NOTE_TYPE 1u
 
 /* Flags. */
-#define ABILITY_CHECK      1u /* can check an image on a descriptor and exit */
+#define ABILITY_CHECK	   1u /* can check an image on a descriptor and exit */
 #define ABILITY_DESCRIPTOR 2u /* takes the image from an inherited descriptor */
-#define ABILITY_GUARD      4u /* tells a waiting guard when it serves */
+#define ABILITY_GUARD	   4u /* tells a waiting guard when it serves */
 
-/* The contents of the note, in host byte order. */
+/* A must-understand record type, and the layout of it that is understood. */
+struct abilities_record {
+	uint32_t type, version;
+};
+
+/* More are not looked at. */
+#define ABILITIES_DECLARED_MAX 64u
+
+/*
+ * The contents of the note, in host byte order; as many entries of record[] as are declared. A note
+ * without any means those of revision 1 of docs/migration-stream.md.
+ */
 struct abilities {
 	uint32_t stream_versions; /* bit v: reads version v */
 	uint32_t flags;
-	uint32_t records; /* version of our own record types that it understands, 0 = none */
-	uint32_t reserved;
+	uint32_t records; /* revision of our own record types that it knows, 0 = none */
+	uint32_t declared;
+	struct abilities_record record[ABILITIES_DECLARED_MAX];
 };
 
-/* The version of our own record types that this build writes and reads. */
+/* Up to here without record[]. */
+#define ABILITIES_FIXED 16u
+
+/* The revision of our own record types that this build writes and reads. */
 #define ABILITIES_RECORDS 1u
 
 enum abilities_kind {
-	ABILITIES_OWN,     /* the note was found */
-	ABILITIES_FOREIGN, /* a program for this machine without the note */
+	ABILITIES_OWN,	   /* the note was found, and says enough for an update as among equals */
+	ABILITIES_FOREIGN, /* a program for this machine without such a note */
 	ABILITIES_INVALID, /* no program that this machine could execute */
 };
 
@@ -43,6 +58,9 @@ enum abilities_kind {
  * Returns a kind, or a negative errno when the file could not be read.
  */
 int abilities_read(const char *path, struct abilities *abilities);
+
+/** Whether a must-understand record of @type, readable from layout @oldest on, is understood. */
+bool abilities_understand(const struct abilities *abilities, uint32_t type, uint32_t oldest);
 
 /** The same from a buffer that holds the whole file or at least its headers and notes. */
 enum abilities_kind abilities_parse(const void *file, uint64_t size, struct abilities *abilities);

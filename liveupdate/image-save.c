@@ -203,6 +203,8 @@ int image_finish(struct image_base *base, const struct image_process *process,
 	if (!error)
 		error = save_settings(core, process, writer);
 	if (!error)
+		error = save_global_quota(core, writer);
+	if (!error)
 		error = save_domains(core, writer);
 	if (!error)
 		error = save_domain_quotas(core, writer);
@@ -249,6 +251,8 @@ int image_save(struct core *core, const struct image_process *process,
 		error = check_foreign(core);
 	if (!error)
 		error = stream_put_global(writer, &global);
+	if (!error)
+		error = save_global_quota(core, writer);
 	if (!error)
 		error = save_clients(core, requester, writer);
 	if (!error)

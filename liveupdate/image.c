@@ -231,6 +231,8 @@ int image_restore(struct core *core, const struct image_process *process, const 
 		restore_counters(restore, &restore->counters);
 	if (!error)
 		core->recheck = true; /* whoever was held back may go on */
+	if (restore->tx_base.root)
+		tree_drop(&restore->tx_base);
 	free(restore->client);
 	restore_nodes_free(restore);
 	free(restore->cause);

@@ -126,6 +126,7 @@ struct restore {
 	struct transaction *tx;
 	uint64_t tx_kept;     /* last place of a child before its differences */
 	bool branched;	      /* the differences of tx are in */
+	struct tree tx_base;  /* what the transaction started on, as far as it has come */
 	struct cause **cause; /* of restored messages, by number */
 	uint64_t *cause_id;
 	size_t causes, cause_room;
@@ -183,6 +184,7 @@ int save_node(const struct core *core, const uint64_t *record, struct stream_wri
 	      const char *path, size_t len, struct node *node);
 
 int save_domains(struct core *core, struct stream_writer *writer);
+int save_global_quota(const struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,
 		 struct stream_writer *writer);

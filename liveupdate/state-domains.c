@@ -84,13 +84,15 @@ int save_domain_quotas(struct core *core, struct stream_writer *writer)
 		if (error)
 			break;
 	}
-	if (!error && writer->dialect->own) {
-		struct stream_quotas quotas;
-
-		fill_quotas(&core->state.domains.quota, &quotas);
-		error = stream_put_global_quota(writer, &quotas);
-	}
 	return error;
+}
+
+int save_global_quota(const struct core *core, struct stream_writer *writer)
+{
+	struct stream_quotas quotas;
+
+	fill_quotas(&core->state.domains.quota, &quotas);
+	return stream_put_global_quota(writer, &quotas);
 }
 
 int restore_domain_state(struct restore *restore, const struct stream_domain_state *in)

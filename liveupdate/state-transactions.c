@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Open transactions: the tree they started on as a difference from the live
- * one, what they looked at, and what they did, which is done again.
+ * Open transactions: the tree they started on as a difference, what they looked
+ * at, and what they did, which is done again.
+ *
+ * They come newest first, and the difference is from the tree that the one in
+ * front started on, the first one's from the live tree. So what was changed while
+ * many were open is told once, and their trees share it afterwards as they did before.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +19,7 @@ struct save {
 	const struct core *core;
 	struct stream_writer *writer; /* NULL: only count */
 	const struct transaction *tx;
+	const struct tree *from;
 	uint32_t conn_id, count;
 	/*
 	 * Directories whose order is to be told, each below the one before it: the path of the
@@ -116,12 +121,12 @@ static int enter_directory(struct save *save, const char *path, size_t len)
 	return 0;
 }
 
-/* Does the live tree have this very node, so that its place is kept? */
-static bool in_live(const struct save *save, const char *path, size_t len, const struct node *node)
+/* Is this very node in the tree that the difference is from, so that its place is kept? */
+static bool in_place(const struct save *save, const char *path, size_t len, const struct node *node)
 {
-	const struct node *live = tree_find(&save->core->state.live, path, len);
+	const struct node *other = tree_find(save->from, path, len);
 
-	return live && live->sequence == node->sequence;
+	return other && other->sequence == node->sequence;
 }
 
 static int put_set(void *data, const char *path, size_t len, struct node *node)
@@ -132,7 +137,7 @@ static int put_set(void *data, const char *path, size_t len, struct node *node)
 
 	if (!error)
 		error = put_difference(save, STREAM_SET, path, len, node);
-	if (!error && parent && !in_live(save, path, len, node))
+	if (!error && parent && !in_place(save, path, len, node))
 		error = enter_directory(save, path, parent);
 	return error;
 }
@@ -149,7 +154,7 @@ static const struct difference_ops put_ops = {.set = put_set, .removed = put_rem
 
 static int put_differences(struct save *save)
 {
-	int error = difference(&save->core->state.live, &save->tx->base, &put_ops, save);
+	int error = difference(save->from, &save->tx->base, &put_ops, save);
 
 	if (!error)
 		error = leave_directories(save, NULL, 0);
@@ -206,9 +211,10 @@ static int put_change(struct save *save, const struct change *change)
 }
 
 static int save_transaction(struct core *core, const struct transaction *tx,
-			    struct stream_writer *writer)
+			    const struct tree *from, struct stream_writer *writer)
 {
-	struct save save = {.core = core, .tx = tx, .conn_id = tx->client->image_id};
+	struct save save = {
+		.core = core, .tx = tx, .from = from, .conn_id = tx->client->image_id};
 	struct stream_tx out = {
 		.conn_id = save.conn_id,
 		.tx_id = tx->id,
@@ -249,15 +255,18 @@ static int save_transaction(struct core *core, const struct transaction *tx,
 
 int save_transactions(struct core *core, struct stream_writer *writer)
 {
+	const struct tree *from = &core->state.live;
 	const struct transaction *tx;
 	int error = 0;
 
-	TAILQ_FOREACH(tx, &core->transactions, age) {
+	TAILQ_FOREACH_REVERSE(tx, &core->transactions, transaction_list, age) {
 		if (tx->client->broken)
 			continue;
-		error = save_transaction(core, tx, writer);
+		error = save_transaction(core, tx, from, writer);
 		if (error)
 			break;
+		if (!tx->lost)
+			from = &tx->base;
 	}
 	return error;
 }
@@ -272,6 +281,8 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	restore->tx = NULL;
 	restore->branched = false;
 	restore->tx_kept = core->state.store.sequence;
+	if (!restore->tx_base.root)
+		tree_branch(&restore->tx_base, &core->state.live);
 	if (!client)
 		return 0;
 	tx = transaction_start(&core->state, in->started);
@@ -285,7 +296,7 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	tx->created = in->flags & STREAM_TX_CREATED;
 	tx->removed = in->flags & STREAM_TX_REMOVED;
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
-	TAILQ_INSERT_TAIL(&core->transactions, tx, age);
+	TAILQ_INSERT_HEAD(&core->transactions, tx, age);
 	client->transaction_count++;
 	core->transaction_count++;
 	account_add(client_account(client), QUOTA_TRANSACTIONS, 1);
@@ -300,40 +311,38 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 int restore_tx_difference(struct restore *restore, const struct stream_tx_difference *in)
 {
 	struct state *state = &restore->core->state;
-	struct transaction *tx = restore->tx;
+	struct tree *base = &restore->tx_base;
 	struct tree_edit edit;
 	struct perms *perms;
 	int error;
 
-	if (!tx)
-		return 0;
+	/* Also for a client that could not be restored: the next one's are from there on. */
 	if (in->operation == STREAM_REMOVE) {
-		if (!tree_find(&tx->base, in->path.data, in->path.count))
+		if (!tree_find(base, in->path.data, in->path.count))
 			return 0;
-		error = tree_prepare_remove(&tx->base, &edit, in->path.data, in->path.count);
+		error = tree_prepare_remove(base, &edit, in->path.data, in->path.count);
 		if (!error)
-			node_unref(&state->store, tree_apply(&tx->base, &edit));
+			node_unref(&state->store, tree_apply(base, &edit));
 		return error;
 	}
 	if (in->operation == STREAM_ORDER)
-		return image_set_order(&tx->base, &in->path, &in->value, restore->tx_kept);
+		return image_set_order(base, &in->path, &in->value, restore->tx_kept);
 	if (in->operation != STREAM_SET)
 		return 0;
 	perms = image_own_perms_get(restore, &in->perms, &error);
-	/* A node of a domain that is gone: what saw it can only conflict. */
-	if (error == ENOENT) {
-		transaction_lose(state, tx);
+	/* A node that nobody can have owned: what saw it can only conflict. */
+	if (error == ENOENT && restore->tx)
+		transaction_lose(state, restore->tx);
+	if (error == ENOENT)
 		restore->tx = NULL;
-		return 0;
-	}
 	if (error)
-		return error;
-	error = image_set_node(&tx->base, &in->path, &in->value, perms);
+		return error == ENOENT ? 0 : error;
+	error = image_set_node(base, &in->path, &in->value, perms);
 	perms_unref(&state->store.perms, perms);
 	return error;
 }
 
-/* All differences are in: the branch starts from the base. */
+/* All differences are in: this is what the transaction started on, and its branch with it. */
 void restore_tx_branch(struct restore *restore)
 {
 	struct transaction *tx = restore->tx;
@@ -341,6 +350,8 @@ void restore_tx_branch(struct restore *restore)
 	if (!tx || restore->branched)
 		return;
 	restore->branched = true;
+	tree_drop(&tx->base);
+	tree_branch(&tx->base, &restore->tx_base);
 	tree_drop(&tx->branch);
 	tree_branch(&tx->branch, &tx->base);
 }

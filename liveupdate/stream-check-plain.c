@@ -231,6 +231,8 @@ bool check_present(struct stream_checker *checker, const char *path, size_t len)
 	enum stream_presence presence = STREAM_UNKNOWN;
 
 	if (checker->tx_at)
+		presence = stream_paths_state(&checker->changes, checker->reader.image, path, len);
+	if (checker->tx_at && presence == STREAM_UNKNOWN)
 		presence = stream_paths_state(&checker->overlay, checker->reader.image, path, len);
 	if (presence == STREAM_UNKNOWN)
 		presence = stream_paths_state(&checker->paths, checker->reader.image, path, len);

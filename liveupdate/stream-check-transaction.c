@@ -3,8 +3,9 @@
  * Rules for open transactions: that the tree they started on can be made from
  * the live one, and that their changes can be made on that.
  *
- * Both are done, as far as the existence of nodes goes, in a set of paths that
- * lies over that of the live tree.
+ * Both are done, as far as the existence of nodes goes, in sets of paths that
+ * lie over that of the live tree: one with all differences, which go on from each
+ * transaction to the next, and one with the changes of the present transaction.
  */
 #include "liveupdate/stream-checker.h"
 
@@ -23,7 +24,7 @@ void check_tx_end(struct stream_checker *checker, size_t offset)
 			    checker->tx.tx_id, checker->tx.conn_id, checker->tx.differences,
 			    checker->tx.touches, checker->tx.changes);
 	checker->tx_at = 0;
-	stream_paths_deinit(&checker->overlay);
+	stream_paths_deinit(&checker->changes);
 }
 
 static void start(struct stream_checker *checker, const struct stream_record *record)
@@ -89,7 +90,7 @@ static void create(struct stream_checker *checker, size_t offset, const struct s
 	}
 	for (size_t len = path->count; !check_present(checker, path->data, len);
 	     len = path_parent_len(path->data, len)) {
-		check_set(checker, &checker->overlay, path->data, len);
+		check_set(checker, &checker->changes, path->data, len);
 		if (checker->no_memory || path_is_root(path->data, len))
 			break;
 	}
@@ -129,7 +130,7 @@ static void check_change(struct stream_checker *checker, const struct stream_rec
 		 (change->path.data[0] == '@' || change->path.count == 1))
 		check_error(checker, record->offset, "removal of \"%.100s\"", change->path.data);
 	else if (change->kind == STREAM_CHANGE_REMOVE)
-		check_remove(checker, &checker->overlay, change->path.data, change->path.count);
+		check_remove(checker, &checker->changes, change->path.data, change->path.count);
 }
 
 void check_tx(struct stream_checker *checker, const struct stream_record *record)

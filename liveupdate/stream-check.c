@@ -119,6 +119,7 @@ struct stream_checker *stream_checker_new(const struct hash_secret *secret,
 	checker->secret = secret;
 	checker->paths.secret = secret;
 	checker->overlay.secret = secret;
+	checker->changes.secret = secret;
 	*report = (struct stream_report){.problem = report->problem, .room = report->room};
 	return checker;
 }
@@ -129,6 +130,7 @@ void stream_checker_free(struct stream_checker *checker)
 		return;
 	stream_paths_deinit(&checker->paths);
 	stream_paths_deinit(&checker->overlay);
+	stream_paths_deinit(&checker->changes);
 	free(checker->connection);
 	for (size_t i = 0; i < 256; i++)
 		free(checker->domain_page[i]);

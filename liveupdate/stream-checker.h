@@ -77,7 +77,8 @@ struct stream_checker {
 
 	struct stream_tx tx; /* the present one, and what is still to come of it */
 	size_t tx_at;	     /* 0 = none */
-	struct stream_paths overlay;
+	/* Over paths: the tree that it started on, and over that what it did. */
+	struct stream_paths overlay, changes;
 	struct checked_numbers tx_ids;
 };
 

@@ -249,7 +249,7 @@ struct stream_client {
 
 /*
  * TX: an open transaction. Its differences, touches and changes follow directly, in this order.
- * Transactions come in the order in which they were started.
+ * The newest comes first.
  */
 struct stream_tx {
 	uint32_t conn_id;
@@ -269,7 +269,10 @@ enum stream_operation {
 	STREAM_ORDER = 3,  /* the value lists all children in their order, each name with its NUL */
 };
 
-/* TX_DIFFERENCE: from the live tree to the one that the transaction started on. */
+/*
+ * TX_DIFFERENCE: to the tree that the transaction started on, from that of the one in front, or from
+ * the live tree.
+ */
 struct stream_tx_difference {
 	uint32_t conn_id;
 	uint32_t tx_id;

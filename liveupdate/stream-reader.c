@@ -182,32 +182,41 @@ static const char *read_watch(struct cursor *cursor, struct stream_watch *watch)
 	return NULL;
 }
 
+/* Most of an image is of these, so they are taken apart in one go. */
 static const char *read_node(struct cursor *cursor, struct stream_node *node)
 {
 	struct {
 		uint32_t conn_id, tx_id;
 		uint16_t path, value, access, perms;
 	} fixed;
-	uint16_t path;
+	const uint8_t *at = cursor->body + sizeof(fixed);
+	size_t len;
 
-	take_into(cursor, &fixed, sizeof(fixed));
+	if (cursor->len < sizeof(fixed)) {
+		cursor->overrun = true;
+		return NULL;
+	}
+	memcpy(&fixed, cursor->body, sizeof(fixed));
+	len = sizeof(fixed) + fixed.perms * sizeof(*node->perms) + fixed.path + fixed.value;
+	if (cursor->len < len) {
+		cursor->overrun = true;
+		return NULL;
+	}
+	cursor->at = len;
 	node->conn_id = fixed.conn_id;
 	node->tx_id = fixed.tx_id;
-	path = fixed.path;
 	node->value_len = fixed.value;
 	node->access = fixed.access;
 	node->perm_count = fixed.perms;
-	node->perms = (const struct stream_perm *)take(cursor,
-						       node->perm_count * sizeof(*node->perms));
-	node->path = take_text(cursor, path);
-	node->value = take(cursor, node->value_len);
-	if (cursor->overrun)
-		return NULL;
-	if (!node->path || path < 2)
+	node->perms = (const struct stream_perm *)at;
+	at += fixed.perms * sizeof(*node->perms);
+	node->path = (const char *)at;
+	node->value = at + fixed.path;
+	if (fixed.path < 2 || memchr(at, 0, fixed.path) != at + fixed.path - 1)
 		return "has a path without a NUL at its end alone";
 	if (!node->perm_count)
 		return "has no permissions";
-	node->path_len = (uint16_t)(path - 1);
+	node->path_len = (uint16_t)(fixed.path - 1);
 	return NULL;
 }
 
@@ -324,6 +333,13 @@ static void note_rest(struct stream_record *record, const struct cursor *cursor)
 				record->odd |= STREAM_ODD_PADDING;
 }
 
+static const char *name_of(const struct stream_record *record)
+{
+	const char *name = stream_type_name(record->type);
+
+	return name ? name : "unknown";
+}
+
 int stream_skip(struct stream_reader *reader, uint64_t size)
 {
 	if (size > reader->size - reader->at || size & 7u)
@@ -336,7 +352,7 @@ enum stream_status stream_next(struct stream_reader *reader, struct stream_recor
 			       struct stream_error *error)
 {
 	struct cursor cursor = {0};
-	const char *name, *wrong;
+	const char *wrong;
 	size_t left = reader->size - reader->at, where = 0;
 
 	record->offset = reader->at;
@@ -349,18 +365,15 @@ enum stream_status stream_next(struct stream_reader *reader, struct stream_recor
 	memcpy(&record->type, reader->image + reader->at, 4);
 	memcpy(&record->length, reader->image + reader->at + 4, 4);
 	left -= STREAM_HEADER_SIZE;
-	name = stream_type_name(record->type);
-	if (!name)
-		name = "unknown";
 	if (record->length > left || stream_round(record->length) > left) {
 		fail(error, reader->at,
-		     "%s record (type 0x%x) of %u bytes, but the image has only %zu more", name,
-		     record->type, record->length, left);
+		     "%s record (type 0x%x) of %u bytes, but the image has only %zu more",
+		     name_of(record), record->type, record->length, left);
 		return STREAM_BROKEN;
 	}
 	if (!record->length != (record->type == STREAM_END)) {
-		fail(error, reader->at, "%s record (type 0x%x) of %u bytes", name, record->type,
-		     record->length);
+		fail(error, reader->at, "%s record (type 0x%x) of %u bytes", name_of(record),
+		     record->type, record->length);
 		return STREAM_BROKEN;
 	}
 	if (record->length & 7u)
@@ -381,7 +394,7 @@ enum stream_status stream_next(struct stream_reader *reader, struct stream_recor
 	if (wrong) {
 		record->understood = false;
 		fail(error, record->offset + STREAM_HEADER_SIZE + where, "%s record (type 0x%x) %s",
-		     name, record->type, wrong);
+		     name_of(record), record->type, wrong);
 		return STREAM_BAD;
 	}
 	note_rest(record, &cursor);

@@ -294,6 +294,12 @@ int stream_put_own(struct stream_writer *writer, uint32_t type, const void *reco
 		writer->lost.transactions += type == STREAM_TX;
 		return writer->error;
 	}
+	if ((type & STREAM_MUST) && writer->receiver &&
+	    !abilities_understand(writer->receiver, type, own->oldest)) {
+		if (!writer->lost.undeclared++)
+			writer->lost.undeclared_type = type;
+		return writer->error;
+	}
 	for (const struct stream_field *field = own->fields; field->name; field++) {
 		const char *member = (const char *)record + field->offset;
 		size_t size = stream_field_size(field), element = stream_field_element(field);

@@ -12,6 +12,7 @@
 #ifndef LIVEUPDATE_STREAM_WRITER_H
 #define LIVEUPDATE_STREAM_WRITER_H
 
+#include "liveupdate/abilities.h"
 #include "liveupdate/stream-own.h"
 #include "liveupdate/stream-reader.h"
 
@@ -34,6 +35,8 @@ struct stream_lost {
 	unsigned int domains;	   /* DOMAIN records */
 	unsigned int own;	   /* records of our own types */
 	unsigned int transactions; /* of these, open transactions */
+	unsigned int undeclared;   /* must-understand records that the receiver has not declared */
+	uint32_t undeclared_type;  /* of the first of them */
 };
 
 struct stream_writer {
@@ -41,6 +44,8 @@ struct stream_writer {
 	int (*put)(void *sink, const void *data, size_t len);
 	void *sink;
 	const struct stream_dialect *dialect;
+	/* A receiver of our kind; NULL: it understands whatever this build writes. */
+	const struct abilities *receiver;
 	uint32_t version;
 	uint64_t offset; /* bytes written */
 	int error;

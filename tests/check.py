@@ -65,7 +65,7 @@ def steps():
     yield "hypervisor/check-freestanding", ["sh", "hypervisor/check-freestanding.sh"], {}, count_exit
     yield "hypervisor/check-threads", ["sh", "hypervisor/check-threads.sh"], {}, count_cmocka
     yield "xenstored/stubdom/check-image", ["sh", "xenstored/stubdom/check-image.sh"], {}, count_exit
-    for directory, environment in (("tests/system", asan), ("tests/simxen", {}),
+    for directory, environment in (("tests/system", asan), ("tests/simxen", {}), ("tests/ninep", asan),
                                    ("tests/image", asan), ("tests/update", {}),
                                    ("tests/scale", {}), ("tests/peers", {}),
                                    ("tests/differential", {}), ("tests/bench", {})):

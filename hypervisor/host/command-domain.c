@@ -27,6 +27,7 @@ static void wait_a_step(void)
 struct create_options {
 	const char *name;
 	uint32_t domid, count, flags;
+	uint32_t pages; /* of memory */
 };
 
 static bool parse_create(int argc, char **argv, struct create_options *options)
@@ -41,6 +42,8 @@ static bool parse_create(int argc, char **argv, struct create_options *options)
 			options->flags |= SIMXEN_CREATE_XENSTORE;
 		} else if (value && strcmp(argv[i], "--name") == 0) {
 			options->name = argv[++i];
+		} else if (value && strcmp(argv[i], "--memory") == 0) {
+			options->pages = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else if (value && strcmp(argv[i], "--count") == 0) {
 			if (!command_domid(argv[++i], &options->count))
 				return false;
@@ -74,8 +77,9 @@ static int create(struct simxen_client *client, const struct create_options *opt
 	int result = -EEXIST;
 
 	for (int i = 0; i < DOMID_TRIES && result == -EEXIST; i++) {
-		struct simxen_message message = {.op = SIMXEN_DOMAIN_CREATE,
-						 .arg = {options->domid, options->flags, most}};
+		struct simxen_message message = {
+			.op = SIMXEN_DOMAIN_CREATE,
+			.arg = {options->domid, options->flags, most, options->pages}};
 		const char *name = options->name ? options->name : "";
 		size_t length = CREATE_MAX * sizeof(*domains);
 

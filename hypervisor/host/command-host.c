@@ -184,7 +184,8 @@ int command_stop(const struct command *command, int argc, char **argv)
 	if (argc != 1)
 		return command_usage(command);
 	client = command_client(command);
-	wait = (struct pollfd){.fd = host_process(simxen_directory(buffer, sizeof(buffer))), .events = POLLIN};
+	wait = (struct pollfd){.fd = host_process(simxen_directory(buffer, sizeof(buffer))),
+			       .events = POLLIN};
 	simxen_client_ask(client, SIMXEN_STOP, 0, 0, 0);
 	if (wait.fd >= 0) {
 		poll(&wait, 1, 10000);

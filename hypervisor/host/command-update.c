@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -29,6 +30,7 @@ struct updater {
 	int memory;
 	const char *program;
 	bool hash, quiet;
+	uint32_t patience;	     /* milliseconds, 0: the host's */
 	struct simxen_update update; /* what was answered */
 	size_t answered;
 };
@@ -43,6 +45,8 @@ static bool parse(int argc, char **argv, struct updater *updater)
 			updater->quiet = true;
 		else if (strcmp(argv[i], "--xen") == 0 && i + 1 < argc)
 			updater->program = argv[++i];
+		else if (strcmp(argv[i], "--patience") == 0 && i + 1 < argc)
+			updater->patience = (uint32_t)atoi(argv[++i]);
 		else
 			return false;
 	}
@@ -52,9 +56,10 @@ static bool parse(int argc, char **argv, struct updater *updater)
 /* One hypercall with this argument, which may change. */
 static int kexec(struct updater *updater, unsigned int command, void *argument, size_t size)
 {
-	struct simxen_message message = {
-		.op = SIMXEN_KEXEC,
-		.arg = {command, ARGUMENT_AT, updater->hash ? SIMXEN_KEXEC_HASH : 0}};
+	struct simxen_message message = {.op = SIMXEN_KEXEC,
+					 .arg = {command, ARGUMENT_AT,
+						 updater->hash ? SIMXEN_KEXEC_HASH : 0,
+						 updater->patience}};
 	int result;
 
 	if (pwrite(updater->memory, argument, size, ARGUMENT_AT) != (ssize_t)size)

@@ -46,6 +46,7 @@ int command_shutdown(const struct command *command, int argc, char **argv);
 int command_destroy(const struct command *command, int argc, char **argv);
 int command_exec(const struct command *command, int argc, char **argv);
 int command_guest(const struct command *command, int argc, char **argv);
+int command_stream(const struct command *command, int argc, char **argv);
 int command_misbehave(const struct command *command, int argc, char **argv);
 
 #endif

@@ -25,11 +25,16 @@ static void write_word(struct host *host, uint32_t domid, size_t offset, uint32_
 	memcpy((char *)memory_frame(host, domid) + offset, &value, sizeof(value));
 }
 
-/* What any domain has for the store: a port and a page. */
+/* One vCPU, and what any domain has for the store: a port and a page. */
 static int equip(struct host *host, uint32_t domid)
 {
-	int error = memory_give_ring(host, domid);
+	const uint8_t state[HV_VCPU_STATE] = {0};
+	int error = hv_vcpus_create(&host->hv, HV_DOMID_XEN, domid, 1);
 
+	if (error == 0)
+		error = hv_vcpu_set(&host->hv, HV_DOMID_XEN, domid, 0, 0, state, HV_VCPU_RUNNABLE);
+	if (error == 0)
+		error = memory_give_ring(host, domid);
 	if (error == 0)
 		error = hv_evtchn_alloc_unbound(&host->hv, HV_DOMID_XEN, domid, 0,
 						&host->domains[domid].store_port);
@@ -96,7 +101,7 @@ static void describe(struct host *host, const struct hv_domain *domain, struct s
 }
 
 int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t flags,
-		   const char *name, struct simxen_domain *created)
+		   uint64_t pages, const char *name, struct simxen_domain *created)
 {
 	struct hv_domain_config config = {.domid = (uint16_t)domid, .hvm = true};
 	struct host_domain *domain;
@@ -120,6 +125,8 @@ int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t 
 	else
 		snprintf(domain->name, sizeof(domain->name), "guest-%u", given);
 	error = equip(host, given);
+	if (error == 0)
+		error = memory_give_private(host, given, pages);
 	if (error == 0 && (flags & SIMXEN_CREATE_BOOT_RING)) {
 		write_word(host, given, RING_PORT, domain->store_port);
 		write_word(host, given, RING_CONNECTION, RING_RECONNECT);
@@ -139,16 +146,20 @@ int domains_destroy(struct host *host, uint32_t caller, uint32_t domid)
 	if (error < 0)
 		return error;
 	memory_hide_ring(host, domid);
-	/* The processes of a domain end with it; they see the end of their connections. */
 	for (uint32_t port = 0; port < host->domains[domid].port_count; port++)
 		host->domains[domid].ports[port] = (struct port_owner){0};
+	domains_end_processes(host, domid);
+	return 0;
+}
+
+void domains_end_processes(struct host *host, uint32_t domid)
+{
 	for (struct handle *handle = host->handles; handle; handle = handle->next)
 		if (handle->greeted && handle->domid == domid)
 			shutdown(handle->source.fd, SHUT_RDWR);
 	for (struct control *control = host->controls; control; control = control->next)
 		if (control->greeted && control->domid == domid)
 			shutdown(control->source.fd, SHUT_RDWR);
-	return 0;
 }
 
 void domains_freed(struct host *host, uint32_t domid)

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +30,8 @@ struct control_entry {
 	uint32_t domid;
 	uint32_t greeted;
 	uint32_t mappings; /* so many entries follow */
+	uint32_t shares;   /* then so many share numbers */
+	uint32_t unused;
 	char rundir[256];
 };
 
@@ -83,6 +84,22 @@ static void put_handle(FILE *file, const struct handle *handle)
 		    sizeof(uint32_t));
 }
 
+/* The numbers of the pages that a connection shares, to a file or (NULL) just counted. */
+static uint32_t put_shares(FILE *file, const struct host *host, const struct control *control)
+{
+	const struct host_domain *domain = &host->domains[control->domid];
+	uint32_t count = 0;
+
+	for (uint32_t nr = 0; nr < domain->share_count; nr++) {
+		if (domain->shares[nr] != control)
+			continue;
+		count++;
+		if (file)
+			put(file, &nr, sizeof(nr));
+	}
+	return count;
+}
+
 static void put_control(FILE *file, const struct host *host, const struct control *control)
 {
 	struct control_entry entry = {
@@ -91,12 +108,14 @@ static void put_control(FILE *file, const struct host *host, const struct contro
 	memcpy(entry.rundir, control->rundir, sizeof(entry.rundir));
 	for (uint32_t i = control->first_mapping; i; i = host->mappings[i - 1].next)
 		entry.mappings++;
+	entry.shares = put_shares(NULL, host, control);
 	put(file, &entry, sizeof(entry));
 	for (uint32_t i = control->first_mapping; i; i = host->mappings[i - 1].next) {
 		struct mapping_entry mapping = {i - 1, host->mappings[i - 1].handle};
 
 		put(file, &mapping, sizeof(mapping));
 	}
+	put_shares(file, host, control);
 }
 
 /* Handles have got their places before. False: there is nothing to say about the domid. */
@@ -279,17 +298,46 @@ static int read_handle(struct reader *reader)
 	handle->sent_bytes = entry.sent_bytes;
 	handle->partial_length = entry.partial_length;
 	memcpy(handle->partial, entry.partial, sizeof(handle->partial));
-	/* The processes of a domain end with it. */
-	if (handle->greeted && !domain_lives(reader, handle->domid))
-		shutdown(entry.fd, SHUT_RDWR);
 	return read_queue(reader, handle, entry.queued);
+}
+
+static int read_mappings(struct reader *reader, struct control *control, uint32_t count)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		struct mapping_entry mapping;
+
+		if (!take(reader, &mapping, sizeof(mapping)))
+			return -EINVAL;
+		error = mappings_put(reader->host, control, mapping.id, mapping.handle);
+		if (error == -ESRCH) {
+			reader->odd += domain_lives(reader, control->domid);
+			error = 0;
+		}
+	}
+	return error;
+}
+
+static int read_shares(struct reader *reader, struct control *control, uint32_t count)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		uint32_t nr;
+
+		if (!take(reader, &nr, sizeof(nr)))
+			return -EINVAL;
+		error = shares_put(reader->host, control, nr);
+	}
+	return error;
 }
 
 static int read_control(struct reader *reader)
 {
 	struct control_entry entry;
 	struct control *control;
-	int error = 0;
+	int error;
 
 	if (!take(reader, &entry, sizeof(entry)) || entry.fd < 0 ||
 	    entry.domid >= HV_DOMID_FIRST_RESERVED ||
@@ -301,20 +349,8 @@ static int read_control(struct reader *reader)
 	control->domid = entry.domid;
 	control->greeted = entry.greeted != 0;
 	memcpy(control->rundir, entry.rundir, sizeof(control->rundir));
-	for (uint32_t i = 0; i < entry.mappings && !error; i++) {
-		struct mapping_entry mapping;
-
-		if (!take(reader, &mapping, sizeof(mapping)))
-			return -EINVAL;
-		error = mappings_put(reader->host, control, mapping.id, mapping.handle);
-		if (error == -ESRCH) {
-			reader->odd += domain_lives(reader, control->domid);
-			error = 0;
-		}
-	}
-	if (control->greeted && !domain_lives(reader, control->domid))
-		shutdown(entry.fd, SHUT_RDWR);
-	return error;
+	error = read_mappings(reader, control, entry.mappings);
+	return error ? error : read_shares(reader, control, entry.shares);
 }
 
 static int read_port(struct reader *reader, uint32_t domid)

@@ -235,8 +235,10 @@ void handle_flush_all(struct host *host);
 int domains_init(struct host *host);
 void domains_deinit(struct host *host);
 int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t flags,
-		   const char *name, struct simxen_domain *created);
+		   uint64_t pages, const char *name, struct simxen_domain *created);
 int domains_destroy(struct host *host, uint32_t caller, uint32_t domid);
+/* The processes of a domain end with it: they see the end of their connections. */
+void domains_end_processes(struct host *host, uint32_t domid);
 /* Up to most domains from first on; the number, or a negative errno. */
 int domains_list(struct host *host, uint32_t caller, uint32_t first, size_t most,
 		 struct simxen_domain *list);
@@ -260,6 +262,9 @@ void mappings_remove_all(struct host *host, struct control *owner);
 int shares_add(struct host *host, struct control *owner, uint32_t to, bool writable,
 	       uint64_t *frame);
 int shares_end(struct host *host, struct control *owner, uint32_t ref);
+
+/* Page number nr is shared already, by this owner. -EINVAL, -ENOMEM. */
+int shares_put(struct host *host, struct control *owner, uint32_t nr);
 void shares_end_all(struct host *host, struct control *owner);
 
 #endif

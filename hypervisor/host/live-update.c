@@ -20,8 +20,8 @@
 #include "hypervisor/save.h"
 #include "watchdog.h"
 
-/* Domains that have not stopped after this time do not: the update is off. */
-#define STOP_NS INT64_C(5000000000)
+/* If nothing else is said, domains that have not stopped after this time do not. */
+#define STOP_MS 5000
 
 int64_t live_update_now(void)
 {
@@ -125,18 +125,25 @@ static int check_program(struct host *host)
 	return error;
 }
 
-static int begin(struct host *host)
+/* Domains begin to stop. Memory for the stream is taken first, since it costs time. */
+static int begin(struct host *host, struct control *requester, uint64_t flags, uint64_t patience)
 {
 	struct update *update = &host->update;
-	int error = hv_quiesce_begin(&host->hv, &update->quiesce,
-				     (uint64_t)(live_update_now() + STOP_NS));
+	uint64_t deadline = (uint64_t)live_update_now() + patience * 1000000;
+	int error = hv_handover_begin(&update->handover, &update->kexec);
 
+	if (!error) {
+		error = hv_quiesce_begin(&host->hv, &update->quiesce, deadline);
+		if (error)
+			hv_handover_undo(&update->handover);
+	}
 	if (error) {
 		hv_kexec_cancel(&update->kexec);
-		update->requester = NULL;
 		return error;
 	}
 	update->stopping = true;
+	update->requester = requester;
+	update->check_memory = flags & SIMXEN_KEXEC_HASH;
 	update->report = (struct simxen_update){.version = update->kexec.image->stream_version};
 	strcpy(update->report.from, release_own()->name);
 	strcpy(update->report.to, update->next.name);
@@ -144,7 +151,7 @@ static int begin(struct host *host)
 }
 
 int live_update_kexec(struct host *host, struct control *caller, unsigned int command,
-		      uint64_t address, int memory, uint64_t flags)
+		      uint64_t address, int memory, uint64_t flags, uint64_t patience)
 {
 	const struct hv_guest_memory guest = {read_caller, write_caller, &memory};
 	struct update *update = &host->update;
@@ -161,11 +168,8 @@ int live_update_kexec(struct host *host, struct control *caller, unsigned int co
 	}
 	if (command == HV_KEXEC_CMD_UNLOAD && !update->kexec.image)
 		drop_program(update);
-	if (command == HV_KEXEC_CMD_EXEC) {
-		update->requester = caller;
-		update->check_memory = flags & SIMXEN_KEXEC_HASH;
-		error = begin(host);
-	}
+	if (command == HV_KEXEC_CMD_EXEC)
+		error = begin(host, caller, flags, patience ? patience : STOP_MS);
 	return error;
 }
 
@@ -185,6 +189,7 @@ static void give_up(struct host *host, int error, const char *why)
 {
 	struct update *update = &host->update;
 
+	hv_handover_undo(&update->handover);
 	hv_quiesce_undo(&host->hv, &update->quiesce);
 	update->stopping = false;
 	snprintf(update->report.refusal, sizeof(update->report.refusal), "%s", why);
@@ -267,7 +272,7 @@ static int jump(struct hv_handover *handover, const struct boot *boot, struct ha
 }
 
 /* Returns only if it failed. */
-static int execute(struct host *host, struct hv_handover *handover)
+static int execute(struct host *host)
 {
 	static struct hand_over head;
 	struct boot boot;
@@ -275,7 +280,8 @@ static int execute(struct host *host, struct hv_handover *handover)
 
 	if (!error) {
 		boot.hand_over = hand_over_write(host, &head);
-		error = boot.hand_over < 0 ? boot.hand_over : jump(handover, &boot, &head);
+		error = boot.hand_over < 0 ? boot.hand_over
+					   : jump(&host->update.handover, &boot, &head);
 	}
 	if (boot.hand_over >= 0)
 		close(boot.hand_over);
@@ -285,8 +291,9 @@ static int execute(struct host *host, struct hv_handover *handover)
 }
 
 /* The stream, in the machine's memory, and the image in its place. */
-static int save(struct host *host, struct hv_handover *handover)
+static int save(struct host *host)
 {
+	struct hv_handover *handover = &host->update.handover;
 	const struct hv_page_source pages = {.add = hv_handover_page, .data = handover};
 	struct simxen_update *report = &host->update.report;
 	struct hv_frames offender;
@@ -307,22 +314,18 @@ static void finish(struct host *host)
 {
 	struct update *update = &host->update;
 	const char *why = "there is not enough memory for the stream";
-	struct hv_handover handover;
 	int error;
 
 	if (update->check_memory)
 		update->report.hash_before = memory_hash(host);
 	handle_flush_dirty(host);
 	update->paused_at = live_update_now();
-	error = hv_handover_begin(&handover, &update->kexec);
-	if (!error)
-		error = save(host, &handover);
+	error = save(host);
 	update->report.save = live_update_now() - update->paused_at;
 	if (!error) {
-		error = execute(host, &handover);
+		error = execute(host);
 		why = "the next hypervisor does not start";
 	}
-	hv_handover_undo(&handover);
 	give_up(host, error, why);
 }
 

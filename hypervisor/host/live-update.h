@@ -19,6 +19,7 @@
 #include "hypervisor/host/boot.h"
 #include "hypervisor/host/protocol.h"
 #include "hypervisor/host/release.h"
+#include "hypervisor/handover.h"
 #include "hypervisor/kexec.h"
 #include "hypervisor/quiesce.h"
 
@@ -33,6 +34,7 @@ struct update {
 
 	bool stopping; /* domains are being stopped */
 	struct hv_quiesce quiesce;
+	struct hv_handover handover;
 	struct control *requester; /* NULL: nobody, or he has gone */
 	bool check_memory;
 	int64_t paused_at;
@@ -45,11 +47,12 @@ void live_update_deinit(struct host *host);
 
 /*
  * The kexec hypercall of @caller, whose memory is the file @memory (-1: none). An exec that begins
- * makes the caller the requester, who is answered when it is over. After a failure
+ * makes the caller the requester, who is answered when it is over; @patience is how many
+ * milliseconds domains have to stop (0: some seconds). After a failure
  * update.kexec.message says why, if there is more to say than the error does.
  */
 int live_update_kexec(struct host *host, struct control *caller, unsigned int command,
-		      uint64_t address, int memory, uint64_t flags);
+		      uint64_t address, int memory, uint64_t flags, uint64_t patience);
 
 /* Tells how it ended, to whoever asked for it (NULL: nobody). */
 void live_update_answer(struct host *host, struct control *requester, int error,

@@ -15,6 +15,9 @@
 /* The ring, its indices and the words behind them. */
 #define RING_INTERFACE 2080U
 
+/* Domains get their memory in pieces of at most so many frames. */
+#define PIECE_FRAMES 8
+
 int memory_open(struct host *host, int fd)
 {
 	char link[4096], target[64];
@@ -147,7 +150,7 @@ int memory_give_ring(struct host *host, uint32_t domid)
 	return 0;
 }
 
-/* ---- the hash ---- */
+/* ---- what only the guest knows ---- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -155,31 +158,63 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-static uint64_t hash_page(const struct host *host, uint64_t frame, uint64_t hash)
+int memory_give_private(struct host *host, uint32_t domid, uint64_t pages)
+{
+	const struct hv_domain *domain = hv_domain_find(&host->hv, domid);
+	int64_t got = 0;
+
+	if (pages > MEMORY_SHARES_GFN - MEMORY_PRIVATE_GFN)
+		return -EINVAL;
+	hv_heap_scatter(&host->machine.heap, PIECE_FRAMES, domain->unique_id);
+	if (pages)
+		got = hv_populate(&host->hv, HV_DOMID_XEN, domid, MEMORY_PRIVATE_GFN, pages);
+	hv_heap_scatter(&host->machine.heap, 0, 0);
+	if (got != (int64_t)pages)
+		return got < 0 ? (int)got : -ENOMEM;
+	for (uint64_t gfn = MEMORY_PRIVATE_GFN; pages--; gfn++) {
+		uint64_t *words = memory_frame(host, hv_p2m_mfn(&domain->p2m, gfn));
+
+		for (uint64_t i = 0; i < HV_PAGE_SIZE / sizeof(*words); i++)
+			words[i] = mix(domain->unique_id, gfn * HV_PAGE_SIZE + i);
+	}
+	return 0;
+}
+
+/* ---- the hash ---- */
+
+static uint64_t hash_page(const struct host *host, uint64_t gfn, uint64_t mfn, uint64_t hash)
 {
 	uint64_t words[HV_PAGE_SIZE / sizeof(uint64_t)];
-	size_t first = frame < MEMORY_HEAP_FIRST ? RING_INTERFACE / sizeof(uint64_t) : 0;
+	size_t first = gfn < MEMORY_PRIVATE_GFN ? RING_INTERFACE / sizeof(uint64_t) : 0;
 
+	hash = mix(mix(hash, gfn), mfn);
 	/* Read, not looked at: that would give memory to a page that was never written. */
-	if (pread(host->memory, words, sizeof(words), (off_t)(frame * HV_PAGE_SIZE)) !=
+	if (pread(host->memory, words, sizeof(words), (off_t)(mfn * HV_PAGE_SIZE)) !=
 	    (ssize_t)sizeof(words))
-		return mix(hash, frame);
-	hash = mix(hash, frame);
+		return ~hash;
 	for (size_t i = first; i < sizeof(words) / sizeof(*words); i++)
 		hash = mix(hash, words[i]);
 	return hash;
 }
 
+static uint64_t hash_domain(const struct host *host, const struct hv_domain *domain, uint64_t hash)
+{
+	hash = mix(hash, domain->unique_id);
+	for (uint32_t i = 0; i < domain->p2m.count; i++) {
+		const struct hv_extent *extent = &domain->p2m.extents[i];
+
+		for (uint64_t j = 0; j < extent->count && extent->gfn + j < MEMORY_SHARES_GFN; j++)
+			hash = hash_page(host, extent->gfn + j, extent->mfn + j, hash);
+	}
+	return hash;
+}
+
 uint64_t memory_hash(struct host *host)
 {
-	uint64_t hash = 0, position = 0;
-	struct hv_frames frames;
+	const struct hv_domain *domain = hv_domain_next(&host->hv, 0);
+	uint64_t hash = 0;
 
-	while (hv_frames_walk(&host->machine.table, &position, &frames)) {
-		if (frames.type != HV_FRAME_RAM)
-			continue;
-		for (uint64_t i = 0; i < frames.count; i++)
-			hash = hash_page(host, frames.first + i, mix(hash, frames.owner));
-	}
+	for (; domain; domain = hv_domain_next(&host->hv, domain->domid + 1U))
+		hash = hash_domain(host, domain, hash);
 	return hash;
 }

@@ -45,10 +45,17 @@ void memory_hide_ring(struct host *host, uint32_t domid);
 /* Gives a new domain its ring page, which is empty. */
 int memory_give_ring(struct host *host, uint32_t domid);
 
+/* Where in a domain's own memory its parts are, besides the ring page (gfn D of domain D). */
+#define MEMORY_PRIVATE_GFN UINT64_C(0x10000)
+#define MEMORY_SHARES_GFN  UINT64_C(0x200000)
+
+/* Gives a new domain so many pages of its own, from all over the heap, and fills them. */
+int memory_give_private(struct host *host, uint32_t domid, uint64_t pages);
+
 /*
- * A number that depends on every byte of the domains' memory, but for the part of ring pages in
- * which both sides write whenever they like: pausing a domain does not stop the processes that play
- * it.
+ * A number that depends on where each page of the domains is and on every byte in it, but for what
+ * processes write whenever they like, since pausing a domain does not stop those that play it: the
+ * rings, at the beginning of the ring pages, and shared pages.
  */
 uint64_t memory_hash(struct host *host);
 

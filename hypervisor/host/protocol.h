@@ -60,8 +60,8 @@ enum simxen_op {
 	SIMXEN_STOP,		   /* -> 0; the host ends */
 	SIMXEN_STATUS,		   /* -> 0; pid, domains, evtchn handles, mappings; data: the
 				      directory of the xenstored */
-	SIMXEN_DOMAIN_CREATE,	   /* domid or any, flags, how many; data: name -> how many were
-				      created; data: struct simxen_domain[] */
+	SIMXEN_DOMAIN_CREATE,	   /* domid or any, flags, how many, pages of memory; data: name ->
+				      how many were created; data: struct simxen_domain[] */
 	SIMXEN_DOMAIN_UNPAUSE,	   /* domid -> 0 */
 	SIMXEN_DOMAIN_PAUSE,	   /* domid -> 0 */
 	SIMXEN_DOMAIN_SHUTDOWN,	   /* domid, reason -> 0 */
@@ -86,10 +86,13 @@ enum simxen_op {
 	SIMXEN_VIRQ_HANDLER,	   /* domid, virq -> 0 */
 	SIMXEN_GRANT_END,	   /* domid, reference: revoked -> 0 */
 	SIMXEN_STORE_PORT,	   /* domid -> its port for the store */
-	SIMXEN_KEXEC, /* command, address, flags; with a descriptor -> its result; data:
-			 why it was refused, or of exec struct simxen_update */
-	SIMXEN_SHARE_ADD, /* domid, writable: a new page of the caller's -> reference; page */
-	SIMXEN_SHARE_END, /* reference -> 0 */
+	SIMXEN_KEXEC,		   /* command, address, flags, milliseconds for domains to stop;
+				      with a descriptor -> its result; data: why it was refused,
+				      or of exec struct simxen_update */
+	SIMXEN_SHARE_ADD,	   /* domid, writable: a new page of the caller's -> reference;
+				      page */
+	SIMXEN_SHARE_END,	   /* reference -> 0 */
+	SIMXEN_DEVICE,		   /* enum simxen_device, argument -> 0, or of serve the server */
 	SIMXEN_OPS
 };
 
@@ -99,6 +102,13 @@ enum simxen_op {
  * where it stands in the file. An exec is answered when the update is over, by the one that
  * runs then.
  */
+
+/* What a device model and its guest do. */
+enum simxen_device {
+	SIMXEN_DEVICE_SERVE,  /* domid: be a device model of this guest */
+	SIMXEN_DEVICE_ACCESS, /* server: the caller's vCPU accesses its device, and waits */
+	SIMXEN_DEVICE_ANSWER, /* domid: its vCPU goes on */
+};
 
 /* Flag of an exec: compare the domains' memory before and after. */
 #define SIMXEN_KEXEC_HASH 1U

@@ -72,7 +72,8 @@ static int create(struct request *request)
 	for (count = 0; count < most && error == 0; count++) {
 		error = domains_create(request->host, request->control->domid,
 				       narrow(request->message->arg[0]),
-				       narrow(request->message->arg[1]), name, &created[count]);
+				       narrow(request->message->arg[1]), request->message->arg[3],
+				       name, &created[count]);
 		if (error < 0)
 			break;
 	}
@@ -344,7 +345,7 @@ static int kexec(struct request *request)
 {
 	const uint64_t *arg = request->message->arg;
 	int result = live_update_kexec(request->host, request->control, (unsigned int)arg[0],
-				       arg[1], request->received, arg[2]);
+				       arg[1], request->received, arg[2], arg[3]);
 
 	request->later = request->host->update.requester == request->control;
 	if (result < 0) {
@@ -358,6 +359,27 @@ static int share_add(struct request *request)
 {
 	return shares_add(request->host, request->control, narrow(request->message->arg[0]),
 			  request->message->arg[1] != 0, &request->message->arg[0]);
+}
+
+/* A device model and its guest, as far as they matter to who wants to stop them. */
+static int device(struct request *request)
+{
+	struct hypervisor *hv = &request->host->hv;
+	uint32_t caller = request->control->domid, id;
+	uint32_t domid = narrow(request->message->arg[1]);
+	int error;
+
+	switch (request->message->arg[0]) {
+	case SIMXEN_DEVICE_SERVE:
+		error = hv_ioreq_create(hv, caller, domid, domid, &id);
+		return error ? error : (int)id;
+	case SIMXEN_DEVICE_ACCESS:
+		return hv_ioreq_send(hv, caller, 0, domid);
+	case SIMXEN_DEVICE_ANSWER:
+		return hv_ioreq_answer(hv, caller, domid, 0);
+	default:
+		return -ENOSYS;
+	}
 }
 
 int request_run(struct request *request)
@@ -424,6 +446,8 @@ int request_run(struct request *request)
 		return store_port(request);
 	case SIMXEN_VIRQ_HANDLER:
 		return hv_virq_set_handler(hv, caller, arg0, narrow(request->message->arg[1]));
+	case SIMXEN_DEVICE:
+		return device(request);
 	case SIMXEN_KEXEC:
 		return kexec(request);
 	case SIMXEN_GRANT_END:

@@ -17,7 +17,7 @@
 #define SHARES	  4096U
 
 /* Where these pages are in the domain's memory. */
-#define FIRST_GFN UINT64_C(0x200000)
+#define FIRST_GFN MEMORY_SHARES_GFN
 
 /* Room for share @nr. */
 static int grow(struct host_domain *domain, uint32_t nr)
@@ -74,6 +74,16 @@ int shares_add(struct host *host, struct control *owner, uint32_t to, bool writa
 		domain->shares[nr] = owner;
 		return (int)(FIRST_REF + nr);
 	}
+	return error;
+}
+
+int shares_put(struct host *host, struct control *owner, uint32_t nr)
+{
+	struct host_domain *domain = &host->domains[owner->domid];
+	int error = nr < SHARES ? grow(domain, nr) : -EINVAL;
+
+	if (!error)
+		domain->shares[nr] = owner;
 	return error;
 }
 

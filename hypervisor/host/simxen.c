@@ -20,11 +20,13 @@ static const struct command commands[] = {
 	 command_start},
 	{"stop", "", "stop the host", "Ends the host; its processes find their devices gone.\n",
 	 command_stop},
-	{"live-update", "[--xen PROGRAM] [--hash] [--quiet]", "update the hypervisor",
+	{"live-update", "[--xen PROGRAM] [--hash] [--patience MS] [--quiet]",
+	 "update the hypervisor",
 	 "Lets another build of simxen go on as this host, while domains and their processes\n"
 	 "stay. Says how long they were stopped.\n"
 	 "  --xen PROGRAM  the next hypervisor (default: this program)\n"
 	 "  --hash         compare the domains' memory before and after\n"
+	 "  --patience MS  how long domains may take to stop (default: 5000)\n"
 	 "  --quiet        print nothing but errors\n",
 	 command_live_update},
 	{"list", "", "list domains",
@@ -32,11 +34,13 @@ static const struct command commands[] = {
 	 "State: r running, p paused, s shut down (with its reason), d dying or dead,\n"
 	 "i introduced to the store, x may run a xenstored.\n",
 	 command_list},
-	{"create", "[--name NAME] [--count N] [--bare] [--xenstore] [DOMID]", "create a domain",
+	{"create", "[--name NAME] [--count N] [--memory PAGES] [--bare] [--xenstore] [DOMID]",
+	 "create a domain",
 	 "Creates a domain and prints its domid. As a toolstack would, makes its nodes in\n"
 	 "the store and introduces it; without a xenstored that is done when one starts.\n"
 	 "  --name NAME    what it is called (default: guest-DOMID)\n"
 	 "  --count N      create N of them, one line each\n"
+	 "  --memory PAGES so much memory beside the ring page, filled with something\n"
 	 "  --bare         nothing is done in the store, now or later\n"
 	 "  --xenstore     it may run a xenstored\n"
 	 "A domid that was just in use is waited for.\n",
@@ -64,6 +68,10 @@ static const struct command commands[] = {
 	{"guest", "DOMID -- COMMAND...", "run a client of the store in a guest",
 	 "Runs a command whose XENSTORED_PATH is a socket that leads to the guest's ring.\n",
 	 command_guest},
+	{"stream", "show|check FILE", "look at a live update stream",
+	 "  show   prints a stream of a hypervisor's live update, record by record\n"
+	 "  check  restores it without running it, and says which domains would fail\n",
+	 command_stream},
 	{"misbehave", "words | DOMID WORD[:VALUE]...", "let a guest do what it must not",
 	 "Does to the guest's ring what the words say, one after another; for example\n"
 	 "  simxen misbehave 1 set:req_prod=+5000 notify await:error=2\n"

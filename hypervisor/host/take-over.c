@@ -81,25 +81,21 @@ static int restore_domains(struct host *host, const struct hv_boot *boot,
 	return error;
 }
 
-/* Everything that the mechanism has. */
+/* Everything that the mechanism has. The stream stays where it is. */
 static int restore(struct host *host, const struct hand_over *head, const char *command_line,
-		   struct simxen_update *report)
+		   struct hv_boot *boot, struct simxen_update *report)
 {
 	const struct hv_frame_span ram = {0, MEMORY_FRAMES};
-	struct hv_boot boot = {.reason = NULL};
-	int error = boot_in_bootmem(host, head, command_line, &boot);
+	int error = boot_in_bootmem(host, head, command_line, boot);
 
 	if (!error)
-		error = hv_boot_finish(&boot, &host->machine, &host_allocator, &ram, 1);
+		error = hv_boot_finish(boot, &host->machine, &host_allocator, &ram, 1);
 	if (error)
-		return refuse(report, error, "does not boot", boot.reason);
-	error = restore_domains(host, &boot, report);
-	if (error) {
-		hv_boot_abandon(&boot);
+		return refuse(report, error, "does not boot", boot->reason);
+	error = restore_domains(host, boot, report);
+	if (error)
 		return error;
-	}
 	hv_boot_plug(&host->machine);
-	hv_boot_drop_stream(&boot, &host->machine);
 	hv_boot_free_init(&host->machine, &release_own()->image.memory);
 	error = memory_hide_rings(host);
 	return error ? refuse(report, error, "cannot set up memory", NULL) : 0;
@@ -144,6 +140,16 @@ static int go_back(int file, struct hand_over *head, bool again)
 	return -ENOTRECOVERABLE;
 }
 
+/* A domain that could not be restored is dying, and its processes end with it. */
+static void end_lost_domains(struct host *host)
+{
+	struct hv_domain *domain = hv_domain_next(&host->hv, 0);
+
+	for (; domain; domain = hv_domain_next(&host->hv, domain->domid + 1U))
+		if (domain->life != HV_ALIVE)
+			domains_end_processes(host, domain->domid);
+}
+
 static void report_to_requester(struct host *host, const struct hand_over *head)
 {
 	struct control *control = host->controls;
@@ -157,6 +163,7 @@ int take_over(struct host *host, int file, const char *command_line)
 {
 	static struct hand_over head;
 	int64_t begun = live_update_now(), restored;
+	struct hv_boot boot = {.reason = NULL};
 	bool again;
 	int error;
 
@@ -175,7 +182,7 @@ int take_over(struct host *host, int file, const char *command_line)
 	if (error)
 		refuse(&head.report, error, "cannot map the memory", NULL);
 	if (!error)
-		error = restore(host, &head, command_line, &head.report);
+		error = restore(host, &head, command_line, &boot, &head.report);
 	if (!error)
 		error = connect_all(host, file, &head);
 	if (error)
@@ -185,11 +192,13 @@ int take_over(struct host *host, int file, const char *command_line)
 	if (head.check_memory)
 		head.report.hash_after = memory_hash(host);
 	watchdog_end(head.watchdog);
+	hv_boot_drop_stream(&boot, &host->machine);
 	close(head.previous);
 	close(file);
 	head.report.boot = begun - head.paused_at - head.report.save;
 	head.report.restore = restored - begun;
 	head.report.pause = restored - head.paused_at;
+	end_lost_domains(host);
 	host_settle(host);
 	handle_flush_all(host);
 	report_to_requester(host, &head);

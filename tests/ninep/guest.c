@@ -2,7 +2,8 @@
 /*
  * A Linux process that plays a domain with a 9pfs front-end: the front-end's platform is made of
  * libxenstore, libxengntshr and libxenevtchn. It does what it reads from its standard input, a
- * line at a time, and answers each line with one of its own:
+ * line at a time, and answers each line with one of its own. Its argument is the domid of the
+ * back-end's domain.
  *
  *	log TEXT          append a line to the log      -> ok | dropped
  *	flush MS          wait until all is written     -> ok | -errno
@@ -13,6 +14,7 @@
  *	dropped           lines lost up to now          -> number
  *	reload            save, forget and restore the front-end, as across a kexec -> ok
  *	work MS           look after events only        -> ok
+ *	spoil             make an index impossible      -> ok
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,6 +28,7 @@
 #include <xenstore.h>
 
 #include "ninep/frontend.h"
+#include "ninep/ring.h"
 
 #define ORDER 4U
 #define PAGES (1U + (1U << ORDER))
@@ -314,6 +317,10 @@ static void command(struct guest *guest, char *line)
 		work(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strcmp(line, "dropped") == 0) {
 		printf("%llu\n", (unsigned long long)ninep_dropped_lines(guest->fe, NINEP_LOG));
+	} else if (strcmp(line, "spoil") == 0) {
+		((struct p9_interface *)guest->memory.interface)->out_prod += 1000000;
+		notify(&guest->platform, ninep_port(guest->fe));
+		puts("ok");
 	} else if (strcmp(line, "reload") == 0) {
 		reload(guest);
 	} else {
@@ -321,8 +328,9 @@ static void command(struct guest *guest, char *line)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	uint32_t backend = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
 	struct guest guest = {.platform.ops = &ops, .memory.order = ORDER};
 	char line[4200];
 
@@ -332,7 +340,8 @@ int main(void)
 	guest.grants = xengntshr_open(NULL, 0);
 	if (!guest.xs || !guest.events || !guest.grants)
 		die("cannot open Xen's devices");
-	guest.memory.interface = xengntshr_share_pages(guest.grants, 0, (int)PAGES, guest.refs, 1);
+	guest.memory.interface = xengntshr_share_pages(guest.grants, backend, (int)PAGES,
+						       guest.refs, 1);
 	if (!guest.memory.interface)
 		die("cannot share pages");
 	guest.memory.data = (char *)guest.memory.interface + NINEP_PAGE_SIZE;

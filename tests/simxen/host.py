@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import time
 
-from tests.lib.daemon import ROOT, SANITIZER_REPORTS, clean_environment, die_with_parent
+from tests.lib import xswire
+from tests.lib.daemon import ROOT, SANITIZER_REPORTS, clean_environment, die_with_parent, tool
 from tests.peers import peer
 
 SIMXEN = os.environ.get("SIMXEN_BINARY", str(ROOT / "build" / "simxen"))
@@ -19,13 +20,17 @@ DEADLINE = 60.0
 class Host:
     """A host in a directory of its own, which ends with the test."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, program=SIMXEN, env=None):
         self.base = tempfile.mkdtemp(prefix="sx-")
         self.dir = os.path.join(self.base, "h")
         self.env = clean_environment(SIMXEN_DIR=self.dir)
         self.processes = []
-        self.process = subprocess.Popen([SIMXEN, "start", "--foreground", *options], env=self.env,
-                                        stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        self.expected_exit = 0
+        self.log = os.path.join(self.base, "printed")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([program, "start", "--foreground", *options],
+                                            env={**self.env, **(env or {})}, stderr=log,
+                                            stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
         self.wait(lambda: self.run("list", check=False).returncode == 0, "the host to come up")
 
     # -- commands --------------------------------------------------------------------------
@@ -71,6 +76,28 @@ class Host:
         self.processes.append(process)
         return process
 
+    def guest_client(self, domid):
+        """A connection to the store whose other end is the guest's ring."""
+        process = self.popen("guest", domid, "--", "sh", "-c",
+                             'echo "$XENSTORED_PATH"; exec sleep 1000')
+        client = xswire.Client(process.stdout.readline().strip(), timeout=DEADLINE)
+        client.bridge = process
+        return client
+
+    def update(self, program=SIMXEN, *options, **more):
+        """Updates the hypervisor, with the domains' memory compared."""
+        return self.run("live-update", "--hash", "--xen", program, *options, **more)
+
+    def pid(self):
+        """Of the process that is the host now."""
+        with open(os.path.join(self.dir, "pid"), encoding="ascii") as file:
+            return int(file.read())
+
+    def printed(self):
+        """What the host's process has said."""
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
     # -- waiting ---------------------------------------------------------------------------
 
     @staticmethod
@@ -95,13 +122,11 @@ class Host:
         self.run("stop", check=False)
         try:
             self.process.wait(DEADLINE)
-            with open(os.path.join(self.dir, "log"), "a+", encoding="utf-8") as log:
-                log.seek(0)
-                printed = log.read()
+            printed = self.printed()
         finally:
             self.process.kill()
             shutil.rmtree(self.base, ignore_errors=True)
-        assert self.process.returncode == 0, "the host did not end well"
+        assert self.process.returncode == self.expected_exit, f"the host did not end well: {printed}"
         for report in SANITIZER_REPORTS:
             assert report not in printed, printed
 
@@ -113,7 +138,7 @@ class Host:
 
 
 class Store:
-    """One of Debian's daemons, unmodified, on a host."""
+    """A daemon on a host: one of Debian's, unmodified, or "ours"."""
 
     def __init__(self, host, name):
         self.host = host
@@ -122,6 +147,8 @@ class Store:
         self.rundir = os.path.join(host.base, "run")
         os.makedirs(self.rundir, exist_ok=True)
         options = ["-N"]
+        if name == "ours":
+            options += ["--rundir", self.rundir]
         if name == "debian-ocaml":
             config = os.path.join(self.rundir, "oxenstored.conf")
             with open(config, "w", encoding="ascii") as file:
@@ -161,8 +188,14 @@ class Store:
             assert process.stdout.readline() == path + "\n"
         return process
 
+    def connect(self):
+        """A client of the wire protocol."""
+        return xswire.Client(self.socket, timeout=DEADLINE)
+
     def live_update(self):
         control = peer.extracted()["DEBIAN_XENSTORE_CONTROL"]
+        if self.name == "ours":
+            control = tool("xenstore-control")
         return self.succeed(control, "live-update", self.program)
 
     def command_line(self):

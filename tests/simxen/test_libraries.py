@@ -220,3 +220,47 @@ print(e.pending() == -errno.ENODEV, Manage)
     assert process.stdout.readline() == "bound\n"
     host.run("stop")
     assert process.stdout.readline().startswith("True")
+
+
+def test_pages_that_a_guest_shares(host):
+    """Mapped by reference as long as they are shared; new ones hold nothing old."""
+    domid, other = host.create(), host.create()
+    output = host.python(f"""
+import ctypes, subprocess, sys
+sharer = '''
+import sys; sys.path.insert(0, %r)
+from xenlibs import *
+s = Gntshr()
+address, refs = s.share(0, 3)
+ctypes.memmove(address + 4096, b"second", 6)
+print(*refs, flush=True)
+sys.stdin.readline()
+print(s.unshare(address, 3), flush=True)
+sys.stdin.readline()
+address, again = s.share(0)
+print(ctypes.string_at(address, 6) == bytes(6), again[0] in refs, flush=True)
+address, refs = s.share({other}, writable=False)
+print(refs[0], flush=True)
+sys.stdin.readline()
+''' % sys.path[0]
+guest = subprocess.Popen([sys.executable, "-c", sharer], env=dict(os.environ, SIMXEN_DOMID="{domid}"),
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def go():
+    print(file=guest.stdin, flush=True)
+def line():
+    return guest.stdout.readline().split()
+g = Gnttab()
+refs = [int(ref) for ref in line()]
+pages = [g.map({domid}, ref) for ref in refs]
+print(min(refs) >= 8, len(set(refs)), ctypes.string_at(pages[1], 6))
+go(); print(line())
+print([g.map({domid}, ref) == -errno.EINVAL for ref in refs], ctypes.string_at(pages[1], 6))
+print([g.unmap(page) for page in pages])
+go(); print(line())
+foreign = int(line()[0])
+print(g.map({domid}, foreign) == -errno.EINVAL)
+guest.kill(); guest.wait()
+print(g.map({domid}, refs[0]) == -errno.EINVAL)
+""").stdout
+    assert output == ("True 3 b'second'\n['0']\n[True, True, True] b'second'\n[0, 0, 0]\n"
+                      "['True', 'True']\nTrue\nTrue\n")

@@ -5,7 +5,7 @@ Errors are returned as negative errno values, so that a test can print them.
 """
 
 import ctypes
-import errno  # noqa: F401  (for the code that imports * from here)
+import errno  # noqa: F401  (these are for the code that imports * from here)
 import os  # noqa: F401
 import select
 import struct
@@ -17,7 +17,8 @@ _manage = ctypes.CDLL("libxenmanage.so.1", use_errno=True)
 _ctrl = ctypes.CDLL("libxenctrl.so.4.17", use_errno=True)
 
 for _function in (_evtchn.xenevtchn_open, _evtchn.xenevtchn_fdopen, _gnttab.xengnttab_open,
-                  _gnttab.xengnttab_map_grant_ref, _call.xencall_open, _manage.xenmanage_open,
+                  _gnttab.xengnttab_map_grant_ref, _gnttab.xengntshr_open,
+                  _gnttab.xengntshr_share_pages, _call.xencall_open, _manage.xenmanage_open,
                   _ctrl.xc_interface_open):
     _function.restype = ctypes.c_void_p
 
@@ -87,6 +88,25 @@ class Gnttab:
 
     def close(self):
         return _gnttab.xengnttab_close(self.handle)
+
+
+class Gntshr:
+    """Pages that are shared with other domains."""
+
+    def __init__(self):
+        self.handle = _handle(_gnttab.xengntshr_open(None, 0))
+
+    def share(self, domid, count=1, writable=True):
+        """(address, references)"""
+        refs = (ctypes.c_uint32 * count)()
+        address = _gnttab.xengntshr_share_pages(self.handle, domid, count, refs, int(writable))
+        return (address, list(refs)) if address else -ctypes.get_errno()
+
+    def unshare(self, address, count=1):
+        return _result(_gnttab.xengntshr_unshare(self.handle, ctypes.c_void_p(address), count))
+
+    def close(self):
+        _gnttab.xengntshr_close(self.handle)
 
 
 class Call:

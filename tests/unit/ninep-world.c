@@ -182,6 +182,12 @@ static const struct ninep_platform_ops ops = {
 
 /* ---- the back-end ---- */
 
+static void unmap_all(struct ninep_world *world)
+{
+	for (unsigned int i = 0; i < 32; i++)
+		world->grants[i].mapped = false;
+}
+
 static void unlink_rings(struct ninep_world *world)
 {
 	if (!world->linked)
@@ -189,28 +195,36 @@ static void unlink_rings(struct ninep_world *world)
 	p9_link_deinit(&world->link);
 	p9_server_free(world->server);
 	world->linked = false;
-	for (unsigned int i = 0; i < 32; i++)
-		world->grants[i].mapped = false;
+	unmap_all(world);
 }
 
-static void link_rings(struct ninep_world *world)
+/* False: the front-end's pages or nodes do not describe rings (a test has spoilt them). */
+static bool link_rings(struct ninep_world *world)
 {
-	uint32_t ref = (uint32_t)strtoul(world_node(world, FRONT "/ring-ref0"), NULL, 10);
-	struct p9_interface *page = world->grants[ref].page;
+	const char *text = world_node(world, FRONT "/ring-ref0");
+	uint32_t ref = text ? (uint32_t)strtoul(text, NULL, 10) : 0;
+	struct p9_interface *page = world->memory.interface;
+	uint32_t order = page->ring_order;
 
-	check(page == world->memory.interface, "wrong interface page");
-	for (uint32_t i = 0; i < 1U << page->ring_order; i++) {
-		check(world->grants[page->ref[i]].page ==
-			      (char *)world->memory.data + i * NINEP_PAGE_SIZE,
-		      "wrong data page");
-		world->grants[page->ref[i]].mapped = true;
+	if (ref >= 32 || world->grants[ref].page != page || order < 1 ||
+	    order > world->memory.order)
+		return false;
+	for (uint32_t i = 0; i < 1U << order; i++) {
+		uint32_t data_ref = page->ref[i];
+
+		if (data_ref >= 32 || world->grants[data_ref].page !=
+					      (char *)world->memory.data + i * NINEP_PAGE_SIZE)
+			return false;
+		world->grants[data_ref].mapped = true;
 	}
 	world->grants[ref].mapped = true;
-	check(p9_server_new(world->directory, &world->limits, P9_RING_SIZE(page->ring_order),
-			    &world->server) == 0 &&
-		      p9_link_init(&world->link, page, world->memory.data, page->ring_order) == 0,
+	check(p9_server_new(world->directory, &world->limits, P9_RING_SIZE(order),
+			    &world->server) == 0,
 	      "no server");
-	world->linked = true;
+	world->linked = p9_link_init(&world->link, page, world->memory.data, order) == 0;
+	if (!world->linked)
+		p9_server_free(world->server);
+	return world->linked;
 }
 
 static void backend_nodes(struct ninep_world *world)
@@ -222,8 +236,13 @@ static void backend_nodes(struct ninep_world *world)
 	if (!back)
 		return;
 	if (state == 3 && atoi(back) == 2) {
-		link_rings(world);
-		world_set(world, BACK "/state", "4");
+		unlink_rings(world);
+		if (link_rings(world)) {
+			world_set(world, BACK "/state", "4");
+		} else {
+			unmap_all(world);
+			world_set(world, BACK "/state", "6");
+		}
 	} else if (state >= 5 && atoi(back) != 6 && atoi(back) != 2) {
 		unlink_rings(world);
 		world_set(world, BACK "/state", "6");

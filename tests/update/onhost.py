@@ -2,13 +2,12 @@
 """A daemon on a simulated host, with guests on rings, that is updated while it is used."""
 
 import os
-import tempfile
+import subprocess
 
-from tests.lib import xswire
 from tests.lib.daemon import binary
 from tests.peers import peer
 from tests.simxen.host import SIMXEN, Host
-from tests.update.live import DEADLINE, Live, wait_for
+from tests.update.live import Live
 
 
 class HostLive(Live):
@@ -36,13 +35,24 @@ class HostLive(Live):
 
     def guest(self, domid):
         """A connection whose other end is the guest's ring."""
-        process = self.host.popen("guest", domid, "--", "sh", "-c",
-                                  'echo "$XENSTORED_PATH"; exec sleep 1000')
-        path = process.stdout.readline().strip()
-        client = xswire.Client(path, timeout=DEADLINE)
-        client.bridge = process
+        client = self.host.guest_client(domid)
         self.clients.append(client)
         return client
+
+    def crowd(self, domids, timeout=DEADLINE):
+        """guest() for many: without a process that waits for each; the bridge ends with the
+        connection."""
+        clients = []
+        for domid in domids:
+            with subprocess.Popen([SIMXEN, "guest", str(domid), "--", "sh", "-c",
+                                   'echo "$XENSTORED_PATH"; read line'], env=self.host.env,
+                                  text=True, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) as process:
+                path = process.stdout.readline().strip()
+                clients.append(xswire.Client(path, timeout=timeout))
+                process.stdin.write("\n")
+        self.clients += clients
+        return clients
 
     def stop(self):
         try:

@@ -96,7 +96,7 @@ def test_quotas_go_to_those_that_know_them(tmp_path):
             show = subprocess.run([image.PROGRAM, "show", os.path.join(daemon.rundir, "kept")],
                                   capture_output=True, text=True, check=True).stdout
             assert show.count("GLOBAL_QUOTA") == told
-            assert ("watches=77" in show) == bool(told), show
+            assert ("watches:77" in show) == bool(told), show
             client.sync()
 
 

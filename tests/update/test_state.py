@@ -530,3 +530,30 @@ def test_two_updates_at_once(daemon, client, other):
     assert (reply.req_id, reply.payload) == (req, b"OK\0")
     if answer == "OK":
         assert other.control("live-update", "-s") == "OK"
+
+
+def test_transactions_share_their_trees_as_before(daemon, client, other, tmp_path):
+    """Many are open while much is changed; what they hold is no more after an update."""
+    for i in range(200):
+        client.write(f"/many/{i}", bytes(500))
+    open_ones = []
+    for i in range(80):
+        open_ones.append(other.transaction_start())
+        for k in range(20):
+            client.write(f"/many/{(i * 20 + k) % 200}", bytes([i]) * 500)
+
+    def held(name):
+        report = tmp_path / name
+        assert client.control("memreport", str(report)) == "OK"
+        line, = [l for l in report.read_text().splitlines() if l.startswith("snapshots")]
+        return int(line.split()[1])
+
+    before = held("before")
+    daemon.updated(times=2)
+    assert held("after") < 2 * before
+    for i, tx in enumerate(open_ones):
+        # What it sees is what there was when it started: (i - 1) was the last to write.
+        last = (i * 20 - 1) % 200
+        assert other.read(f"/many/{last}", tx) == (bytes([i - 1]) * 500 if i else bytes(500))
+        other.write(f"/mine/{i}", b"1", tx)
+    assert other.commit(open_ones[-1]) and not other.commit(open_ones[0])

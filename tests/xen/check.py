@@ -23,12 +23,21 @@ LIMIT = 900
 TAKE_OVER = "take-over"  # a second machine, and in the titles of its checks
 
 
+def file_programs(control):
+    """The 9pfs back-end and a front-end, from beside xenstore-control, if they are there."""
+    programs = (("sbin/xenstore-9pfsd", control.parent / "xenstore-9pfsd"),
+                ("sbin/ninep-guest", control.parent / "tests" / "ninep-guest"))
+    return [(path, source) for path, source in programs if source.exists()]
+
+
 def boot(ingredients, limit, silence, settings, daemon, control, quiet=False,
          tally=None, beside=None):
     """One run; returns its tally. beside: a daemon to which the one that runs can be updated."""
     tally = tally or Tally(quiet)
     ours = images.program(daemon, "sbin", control) + images.program(beside, "ours", control)
-    dom0 = images.dom0("dom0.cpio", ingredients, settings, ours)
+    dom0 = images.dom0("dom0.cpio", ingredients, settings, ours + file_programs(control),
+                       files=[(f"modules/{name}.ko", ingredients.module(name))
+                              for name in images.FILE_SYSTEM_MODULES])
     directory = images.OUT / "self-test" if quiet else images.OUT / settings["boot"]
     run_machine(tally, directory, ingredients.hypervisor(), ingredients.kernel(), dom0, silence,
                 limit)

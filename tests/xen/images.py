@@ -25,6 +25,7 @@ TOP = HERE.parents[1]
 OUT = TOP / "build" / "tests" / "xen"
 
 MODULES = ("xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs")
+FILE_SYSTEM_MODULES = ("fscache", "netfs", "9pnet", "9p", "9pnet_xen")  # loaded by a check
 PROGRAMS = ("xl", "xen-init-dom0", "xenconsoled", "test-xenstore", "xenstore", "xenstored")
 CLIENTS = ("chmod", "exists", "list", "ls", "read", "rm", "watch", "write")
 # Loaded at run time, so no program says that it needs them.
@@ -131,7 +132,7 @@ class Ingredients:
         return target
 
     def module(self, name):
-        return self.need(f"lib/modules/{self.kernel_version()}/kernel/drivers/xen/**/{name}.ko",
+        return self.need(f"lib/modules/{self.kernel_version()}/kernel/**/{name}.ko",
                          [self.xen_root])
 
 

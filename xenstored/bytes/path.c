@@ -7,10 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The characters of paths. */
+static const bool legal_char[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true,
+	['/'] = true,	      ['_'] = true,	    ['@'] = true,
+};
+
 static bool legal(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '/' || c == '_' || c == '@';
+	return legal_char[(unsigned char)c];
 }
 
 static bool digit(char c)

@@ -107,6 +107,13 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Whether the event channel device comes from a program that was not of our kind. */
+static bool used_by_others(const struct daemon *daemon)
+{
+	return daemon->options.live_update &&
+	       (daemon->inheritance.foreign || daemon->image.from_file);
+}
+
 static void make_core(struct daemon *daemon, char **argv)
 {
 	const struct options *options = &daemon->options;
@@ -115,7 +122,7 @@ static void make_core(struct daemon *daemon, char **argv)
 
 	core_config_defaults(&config);
 	host_open(&daemon->host, options, evtchn_fd, daemon->inheritance.virq_port,
-		  daemon->inheritance.foreign, &config);
+		  used_by_others(daemon), &config);
 	settings_fill(options, &config);
 	config.generation = first_generation();
 	if (getrandom(&config.secret, sizeof(config.secret), 0) != sizeof(config.secret))
@@ -181,7 +188,7 @@ static void start_loop(struct daemon *daemon)
 	host_start(&daemon->host, daemon->core, &daemon->loop, !daemon->options.live_update);
 	if (daemon->options.live_update) {
 		update_restore(&daemon->update, &daemon->image, &daemon->inheritance);
-		if (daemon->inheritance.foreign)
+		if (used_by_others(daemon))
 			host_reclaim(&daemon->host);
 		core_recheck_domains(daemon->core);
 	}

@@ -31,6 +31,8 @@ int signals_open(struct signals *signals)
 	/* Started by nohup or by the exec of a live update it is ignored, i.e. never delivered. */
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on file sizes is an error of one write, not the end of the store. */
+	signal(SIGXFSZ, SIG_IGN);
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "daemon/checker.h"
+#include "daemon/log.h"
 
 /* A slice of the store's part, looked at after so many nodes. */
 #define SLICE_NS    500000
@@ -75,8 +76,10 @@ static const char *begin(struct update *update)
 		return "Could not start the guard.";
 	update_describe_process(update);
 	if (stream_writer_init(&own->writer, stream_dialect_find("own"), 0, update_sink_put,
-			       own->sink) ||
-	    image_base_start(&own->base, update->core, &update->process, &own->writer))
+			       own->sink))
+		return "Dump write error";
+	own->writer.receiver = &update->abilities;
+	if (image_base_start(&own->base, update->core, &update->process, &own->writer))
 		return "Dump write error";
 	return NULL;
 }
@@ -157,6 +160,11 @@ static const char *complete(struct update *update)
 	if (image_finish(&own->base, &update->process, &update->session.requester) ||
 	    update_sink_flush(own->sink))
 		return "Dump write error";
+	if (own->writer.lost.undeclared) {
+		log_message(LOG_WARNING, "live-update: the new program does not understand %s",
+			    stream_type_name(own->writer.lost.undeclared_type));
+		return "The new program does not understand a part of the state.";
+	}
 	result = checker_tell(&own->checker, own->writer.offset, CHECKER_ALL)
 			 ? -ECHILD
 			 : checker_answer(&own->checker, VERDICT_MS, own->why, sizeof(own->why));

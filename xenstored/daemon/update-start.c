@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,10 @@
 
 #include "daemon/log.h"
 #include "daemon/paths.h"
+
+/* Steps by which the heap grows during a restore, and the allocator's own. */
+#define HEAP_STEP	(16 << 20)
+#define HEAP_STEP_USUAL (128 << 10)
 
 int update_state_file(const char *rundir, char *path, size_t size)
 {
@@ -73,7 +78,10 @@ void update_restore(struct update *update, struct update_image *image,
 	log_message(LOG_INFO, "live-update: read state");
 	update->inheritance = inheritance;
 	update->process.failure = inheritance->failure[0] ? inheritance->failure : NULL;
+	/* The store comes in small pieces: have the heap grow in large steps meanwhile. */
+	mallopt(M_TOP_PAD, HEAP_STEP);
 	error = image_restore(update->core, &update->process, image->data, image->size, &report);
+	mallopt(M_TOP_PAD, HEAP_STEP_USUAL);
 	if (error)
 		fatal("live-update: inconsistent state data %s", report.error);
 	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)

@@ -10,9 +10,15 @@
 #include "daemon/log.h"
 #include "liveupdate/abilities.h"
 
+/* Set by what starts this program in the place of an oxenstored, which answers "BUSY". */
+#define SUCCEEDS_VARIABLE "XENSTORED_SUCCEEDS"
+
 static void session_ended(void *data)
 {
-	update_own_cancel(data);
+	struct update *update = data;
+
+	update_own_cancel(update);
+	update->kind = UPDATE_UNKNOWN;
 }
 
 void update_init(struct update *update, struct core *core, struct host *host,
@@ -28,7 +34,10 @@ void update_init(struct update *update, struct core *core, struct host *host,
 	update->trace = trace;
 	update->argv = argv;
 	update->rundir = rundir;
+	update->kind = UPDATE_UNKNOWN;
 	update_session_init(&update->session, core, session_ended, update);
+	update->succeeds = getenv(SUCCEEDS_VARIABLE);
+	unsetenv(SUCCEEDS_VARIABLE);
 	update_process_init(update);
 }
 
@@ -73,6 +82,12 @@ static int control_update(void *data, struct request *request, const struct arg 
 {
 	struct update *update = data;
 
+	/* (spec: live-update.md section 6; cli-and-control.md section 8) */
+	if (count && arg_is(&args[0], "-s") && !update->session.owner && update->succeeds) {
+		update->succeeds = false;
+		return 0;
+	}
+
 	if (count == 2 && arg_is(&args[0], "-f"))
 		return control_file(update, request, &args[1], out);
 	return update_session_control(&update->session, request, args, count, out);
@@ -84,31 +99,29 @@ const struct administration_update update_administration = {
 };
 
 /* Why the program cannot be replaced by that file, or NULL; @kind is set. */
-static const char *look_at_file(const struct update *update, int *kind)
+static const char *look_at_file(struct update *update, int *kind)
 {
-	struct abilities abilities;
-
-	*kind = abilities_read(update->file, &abilities);
+	*kind = abilities_read(update->file, &update->abilities);
 	if (*kind < 0)
 		return "File not accessible.";
 	if (*kind == ABILITIES_INVALID)
 		return "File is no program for this machine.";
-	if (*kind == ABILITIES_OWN && abilities.records != ABILITIES_RECORDS)
-		*kind = ABILITIES_FOREIGN;
 	return NULL;
 }
 
 int update_run(struct update *update)
 {
-	const char *why;
-	int kind, again = update_reap_helpers(update);
+	const char *why = NULL;
+	int again = update_reap_helpers(update);
 
 	if (!update->session.started)
 		return again;
-	why = look_at_file(update, &kind);
+	/* Looked at once; what becomes of the file later is the guard's concern. */
+	if (update->kind == UPDATE_UNKNOWN)
+		why = look_at_file(update, &update->kind);
 	if (!why)
-		again = kind == ABILITIES_OWN ? update_own_run(update, &why)
-					      : update_foreign_run(update, &why);
+		again = update->kind == ABILITIES_OWN ? update_own_run(update, &why)
+						      : update_foreign_run(update, &why);
 	if (!why)
 		return again;
 	update_session_answer(&update->session, why);

@@ -20,6 +20,7 @@
 #include "daemon/signals.h"
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
+#include "liveupdate/abilities.h"
 #include "liveupdate/image.h"
 #include "liveupdate/update-session.h"
 
@@ -38,6 +39,9 @@ struct update_own {
 	char why[HELPER_TEXT_MAX + 64];
 };
 
+/* Nobody has looked at the file yet. */
+#define UPDATE_UNKNOWN (-1)
+
 struct update {
 	struct core *core;
 	struct host *host;
@@ -51,9 +55,12 @@ struct update {
 
 	struct update_session session;
 	char file[PATH_MAX]; /* of the session: the new program */
+	struct abilities abilities; /* of that file, if it is of our kind */
+	int kind;	     /* of that file: enum abilities_kind, once it has been looked at */
 	struct update_own own;
 	bool helpers_left;		 /* that have ended or will, whose status is to be taken */
 	struct inheritance *inheritance; /* what the image to be restored came with, or NULL */
+	bool succeeds; /* an oxenstored, whose requester will ask for the answer */
 };
 
 /** Connect @update with the parts of the daemon, which it needs from now on. */

@@ -15,6 +15,10 @@
 #define DELAY_FIRST 1000U
 #define DELAY_MAX   30000U
 
+/* A file may be rotated or truncated by others: milliseconds until it is opened anew by its name.
+ */
+#define OPEN_TIME 60000U
+
 #define NOTICE_MAX 128U
 
 static void put_off(struct ninep *fe, struct slot *slot)
@@ -34,7 +38,7 @@ static bool send_write(struct ninep *fe, struct slot *slot)
 		length = slot->count;
 	if (part > length)
 		part = length;
-	slot->asked = length;
+	slot->asked = slot->sent = length;
 	p9_put_u32(&request, slot->file.fid);
 	p9_put_u64(&request, slot->offset);
 	p9_put_u32(&request, (uint32_t)length);
@@ -46,17 +50,18 @@ static bool send_write(struct ninep *fe, struct slot *slot)
 static bool slot_ask(struct ninep *fe, struct task *task)
 {
 	struct slot *slot = (struct slot *)task;
+	uint64_t now = fe->platform->ops->now(fe->platform);
 
 	if (slot->file.state == FILE_CLOSED) {
-		if (!slot->name[0] || !slot->count ||
-		    fe->platform->ops->now(fe->platform) < slot->retry_at)
+		if (!slot->name[0] || !slot->count || now < slot->retry_at)
 			return false;
 		slot->reopen = false;
+		slot->opened_at = now;
 		file_open(&slot->file, slot->name, P9_OWRITE, true, true);
 	} else if (slot->file.state == FILE_READY) {
 		if (!slot->reopen && !slot->count)
 			return false;
-		if (!slot->reopen)
+		if (!slot->reopen && now - slot->opened_at < OPEN_TIME)
 			return send_write(fe, slot);
 		file_close(&slot->file, 0);
 	}
@@ -74,9 +79,11 @@ static bool write_answer(struct ninep *fe, struct slot *slot, int error, struct 
 		file_close(&slot->file, error ? error : -EIO);
 		return true;
 	}
+	slot->offset += written;
+	if (written > slot->sent)
+		written = (uint32_t)slot->sent;
 	slot->start = (slot->start + written) % SLOT_QUEUE;
 	slot->count -= written;
-	slot->offset += written;
 	slot->delay = 0;
 	return true;
 }
@@ -129,7 +136,7 @@ int ninep_append_open(struct ninep *fe, enum ninep_slot nr, const char *name)
 	if (name)
 		memcpy(slot->name, name, strlen(name));
 	else
-		slot->count = 0;
+		slot->count = slot->sent = 0;
 	return 0;
 }
 

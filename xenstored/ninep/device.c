@@ -280,7 +280,10 @@ void device_look(struct ninep *fe)
 			idle(fe);
 		return;
 	}
-	if (fe->device != DEVICE_IDLE && backend.id != fe->backend_id)
+	/* Another device in the place of the one we know, with nodes that are not ours. */
+	if (fe->device != DEVICE_IDLE &&
+	    (backend.id != fe->backend_id ||
+	     backend.ours != (fe->device == DEVICE_OFFERED ? STATE_INITIALISED : STATE_CONNECTED)))
 		idle(fe);
 	switch (fe->device) {
 	case DEVICE_OFFERED:

@@ -69,9 +69,6 @@ struct ninep_platform_ops {
 	/* Write a node; @path as above. Returns 0 or -errno. */
 	int (*write)(struct ninep_platform *platform, const char *path, const char *value);
 
-	/* Remove a node; @path as above. Returns 0 or -errno. */
-	int (*remove)(struct ninep_platform *platform, const char *path);
-
 	/*
 	 * Let @domid map the page at @page, for writing. @page is one of the pages the front-end
 	 * was given. One that @domid may map already, since an earlier program's time, keeps its
@@ -180,10 +177,10 @@ bool ninep_connected(const struct ninep *fe);
 
 /**
  * Append to the file @name from now on; it is created with mode 0600 if need be. What
- * is still queued goes there, too. The same name again opens the file anew (after it was
- * rotated). NULL: append nowhere; what comes then is neither kept nor
- * counted. Returns 0, or -EINVAL: a name that is absolute, empty, too long, or has empty, "."
- * or ".." components.
+ * is still queued goes there, too. The same name again opens the file anew at once (it was
+ * rotated); otherwise that happens every minute. NULL: append nowhere; what comes then is neither
+ * kept nor counted. Returns 0, or -EINVAL: a name that is absolute, empty, too long, or has empty,
+ * "." or ".." components.
  */
 int ninep_append_open(struct ninep *fe, enum ninep_slot slot, const char *name);
 

@@ -72,7 +72,9 @@ struct slot {
 	unsigned char *queue; /* a ring of SLOT_QUEUE bytes */
 	size_t start, count;
 	size_t asked; /* bytes in the write under way */
+	size_t sent;  /* of these, those that are still in the queue */
 	uint64_t offset;
+	uint64_t opened_at;
 	uint64_t retry_at, delay;
 	uint64_t dropped, dropped_lines;
 	uint64_t untold, untold_lines; /* of these, not yet mentioned in the file */

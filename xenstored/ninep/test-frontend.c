@@ -106,6 +106,18 @@ static void test_removed_device(void **state)
 	assert_int_equal(w.ports, 0);
 }
 
+static void test_device_replaced_unnoticed(void **state)
+{
+	(void)state;
+	connect();
+	world_backend_dies(&w);
+	world_offer(&w);
+	w.now += 2000;
+	world_run(&w);
+	assert_true(ninep_connected(w.fe));
+	assert_int_equal(__builtin_popcount(w.ports), 1);
+}
+
 static void test_back_end_that_ends_for_good(void **state)
 {
 	(void)state;
@@ -277,6 +289,50 @@ static void test_another_name_and_the_same_again(void **state)
 	append("5\n");
 	world_run(&w);
 	assert_string_equal(world_file(&w, "b", NULL), "4\n");
+}
+
+static void test_rotation(void **state)
+{
+	char from[128], to[128];
+
+	(void)state;
+	connect();
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("1\n");
+	world_run(&w);
+	snprintf(from, sizeof(from), "%s/log", w.directory);
+	snprintf(to, sizeof(to), "%s/log.1", w.directory);
+	assert_int_equal(rename(from, to), 0);
+	w.now += 60000;
+	append("2\n");
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log.1", NULL), "1\n");
+	assert_string_equal(world_file(&w, "log", NULL), "2\n");
+	/* Or by truncating what was copied. */
+	assert_int_equal(truncate(from, 0), 0);
+	w.now += 60000;
+	append("3\n");
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log", NULL), "3\n");
+	assert_true(ninep_timeout(w.fe) == NINEP_NEVER);
+}
+
+static void test_end_of_logging_in_the_middle_of_a_write(void **state)
+{
+	(void)state;
+	connect();
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("1\n");
+	world_run(&w);
+	w.silent = true;
+	append("2\n");
+	ninep_turn(w.fe);
+	ninep_append_open(w.fe, NINEP_LOG, NULL);
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("3\n");
+	w.silent = false;
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log", NULL), "1\n2\n3\n");
 }
 
 static void test_names_that_are_refused(void **state)
@@ -794,6 +850,7 @@ int main(void)
 		TEST(test_a_small_back_end_gets_a_small_ring),
 		TEST(test_foreign_versions_are_not_connected_to),
 		TEST(test_removed_device),
+		TEST(test_device_replaced_unnoticed),
 		TEST(test_back_end_that_ends_for_good),
 		TEST(test_close_takes_all_back),
 		TEST(test_failed_grants_are_tried_again),
@@ -804,6 +861,8 @@ int main(void)
 		TEST(test_more_than_a_message_and_than_the_ring),
 		TEST(test_two_files_at_a_time),
 		TEST(test_another_name_and_the_same_again),
+		TEST(test_rotation),
+		TEST(test_end_of_logging_in_the_middle_of_a_write),
 		TEST(test_names_that_are_refused),
 		TEST(test_file_in_a_directory),
 		TEST(test_directory_in_place_of_the_file),

@@ -197,9 +197,9 @@ static int detach_with(struct xs_handle *xs, const struct attach_options *option
 	closed = wait_for(xs, places.back, XENBUS_CLOSED, XENBUS_NONE,
 			  options->wait ? options->wait : DETACH_SECONDS);
 	/* A front-end that does not answer loses its device all the same. */
-	xs_rm(xs, XBT_NULL, places.front);
-	xs_rm(xs, XBT_NULL, places.copy);
-	if (!xs_rm(xs, XBT_NULL, places.back) && errno != ENOENT)
+	nodes_remove(xs, places.front);
+	nodes_remove(xs, places.copy);
+	if (!nodes_remove(xs, places.back) && errno != ENOENT)
 		return complain_errno("cannot remove the device's nodes");
 	return closed ? 0 : complain("removed, although the domain did not close it");
 }

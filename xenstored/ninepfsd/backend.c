@@ -240,7 +240,7 @@ void backend_domain_released(struct backend *backend, struct xs_handle *xs)
 	free(mark);
 	front = backend->front ? nodes_read(xs, XBT_NULL, "%s/state", backend->front) : NULL;
 	if (!front && !xs_is_domain_introduced(xs, backend->domid))
-		xs_rm(xs, XBT_NULL, backend->path);
+		nodes_remove(xs, backend->path);
 	free(front);
 	backend->dirty = true;
 }

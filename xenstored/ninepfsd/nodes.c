@@ -75,3 +75,22 @@ bool nodes_write_number(struct xs_handle *xs, xs_transaction_t t, const char *di
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
 	return nodes_write(xs, t, directory, name, text);
 }
+
+bool nodes_remove(struct xs_handle *xs, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[NODES_PATH_MAX], **children;
+	unsigned int count;
+
+	if (!xs_rm(xs, XBT_NULL, path))
+		return false;
+	if (!slash || (size_t)(slash - path) >= sizeof(parent))
+		return true;
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	children = xs_directory(xs, XBT_NULL, parent, &count);
+	if (children && count == 0)
+		xs_rm(xs, XBT_NULL, parent);
+	free(children);
+	return true;
+}

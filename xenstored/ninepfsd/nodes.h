@@ -37,4 +37,7 @@ bool nodes_write(struct xs_handle *xs, xs_transaction_t t, const char *directory
 bool nodes_write_number(struct xs_handle *xs, xs_transaction_t t, const char *directory,
 			const char *name, uint64_t value);
 
+/** Remove a directory, and its parent if that is empty then. False: errno tells. */
+bool nodes_remove(struct xs_handle *xs, const char *path);
+
 #endif

@@ -250,7 +250,10 @@ int bulk_parent(struct bulk *bulk, const char *path, size_t len, struct node **p
 		}
 		if (path_covers(bulk->path, level->path_len, path, len))
 			break; /* between them there is nothing */
-		error = close_level(bulk);
+		if (bulk->children == level->first)
+			bulk->depth--; /* a leaf, as most are */
+		else
+			error = close_level(bulk);
 	}
 	return error;
 }

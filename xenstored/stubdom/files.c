@@ -78,11 +78,6 @@ static int write_node(struct ninep_platform *platform, const char *path, const c
 	return own_client_write(&of_platform(platform)->own, path, value);
 }
 
-static int remove_node(struct ninep_platform *platform, const char *path)
-{
-	return own_client_remove(&of_platform(platform)->own, path);
-}
-
 /* Each page has its entry, so that the next image knows it without being told. */
 static int grant(struct ninep_platform *platform, unsigned int domid, void *page, uint32_t *ref)
 {
@@ -133,7 +128,6 @@ static const struct ninep_platform_ops platform_ops = {
 	.wait = wait_for_event,
 	.read = read_node,
 	.write = write_node,
-	.remove = remove_node,
 	.grant = grant,
 	.ungrant = ungrant,
 	.alloc_port = alloc_port,

@@ -6,6 +6,7 @@ import time
 # Each registers its checks, in this order.
 import checks_start  # noqa: F401
 import checks_store  # noqa: F401
+import checks_files  # noqa: F401
 import checks_guests  # noqa: F401
 import checks_reuse  # noqa: F401
 import checks_hostile  # noqa: F401

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What a running oxenstored is told to update itself to, so that its host comes over:
+#
+#     xenstore-control live-update /usr/local/lib/xenstored/from-oxenstored
+#
+# An oxenstored tries the new program with --help first, writes its state as text, and executes the
+# program in its own place. Here the text becomes an image, and xenstored goes on with that, with the
+# same process, sockets and event channels. If that cannot be, the oxenstored is started again
+# as its own successor.
+#
+#     XENSTORED, XENSTORE_IMAGE   the programs, if they are not below the prefix of this one
+#     XENSTORED_ARGS              options of xenstored
+#     OXENSTORED                  the way back, if there is no oxenstored at the usual places
+set -u
+here=$(dirname "$(readlink -f "$0")")
+rundir=${XENSTORED_RUNDIR:-/var/run/xenstored}
+xenstored=${XENSTORED:-$here/../../sbin/xenstored}
+convert=${XENSTORE_IMAGE:-$here/../../sbin/xenstore-image}
+
+if [ "${1:-}" = --help ] || [ "${2:-}" = --help ] || [ "${*%--help}" != "$*" ]; then
+	[ -x "$xenstored" ] && [ -x "$convert" ] && exec "$xenstored" --help
+	echo "$0: no $xenstored or $convert" >&2
+	exit 1
+fi
+if "$convert" convert --to 4.22 -o "$rundir/state_dump" "$rundir/db"; then
+	# Whoever asked for the update has been told to ask again.
+	export XENSTORED_SUCCEEDS=oxenstored
+	# shellcheck disable=SC2086 # several words
+	exec "$xenstored" ${XENSTORED_ARGS:-} -U
+fi
+for old in "${OXENSTORED:-}" /usr/sbin/oxenstored /usr/libexec/xen/bin/oxenstored \
+		/usr/lib/xen-*/bin/oxenstored; do
+	unset XENSTORED_SUCCEEDS
+	[ -x "$old" ] && exec "$old" "$@"
+done
+echo "$0: the state is in $rundir/db" >&2
+exit 1

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Images of the hypervisor that are not as they should be, made from one that is."""
+
+import os
+import platform
+import struct
+import subprocess
+
+from tests.lib.daemon import ROOT
+from tests.simxen.host import SIMXEN
+
+OLDER = str(ROOT / "build" / "tests" / "simxen" / "older")
+NEWER = str(ROOT / "build" / "tests" / "simxen" / "newer")
+
+MAGIC = b"HVXinote"
+# Behind the magic: what the image needs, what it does with streams, and who it is.
+NOTE = struct.Struct("<QQQQII8sIIQQQ32sII")
+FIELDS = ("image_size", "init_offset", "init_size", "boot_size", "frame_info_size", "reserved",
+          "stream_magic", "oldest", "newest", "writes", "reads", "requires", "name", "hand_over",
+          "unused")
+
+# What a function does instead of its work (x86-64).
+CRASHES = b"\x0f\x0b"
+HANGS = b"\xeb\xfe"
+EXITS = b"\x31\xff\xb8\xe7\x00\x00\x00\x0f\x05"
+
+OTHER_MACHINE = None if platform.machine() == "x86_64" else "machine code for x86-64 only"
+
+
+def note_of(image):
+    start = image.index(MAGIC) + len(MAGIC)
+    return start, dict(zip(FIELDS, NOTE.unpack_from(image, start)))
+
+
+def write_program(path, image):
+    with open(path, "wb") as file:
+        file.write(image)
+    os.chmod(path, 0o755)
+    return str(path)
+
+
+def says(path, program=SIMXEN, **changes):
+    """A copy that says something else of itself than the truth. Writes it to path."""
+    with open(program, "rb") as file:
+        image = bytearray(file.read())
+    start, note = note_of(image)
+    assert not changes.keys() - note.keys()
+    note.update(changes)
+    NOTE.pack_into(image, start, *(note[field] for field in FIELDS))
+    return write_program(path, image)
+
+
+def _file_offset(image, address):
+    """Where in an ELF file the byte is that is loaded to an address."""
+    headers, = struct.unpack_from("<Q", image, 32)
+    size, count = struct.unpack_from("<HH", image, 54)
+    for i in range(count):
+        kind, _, offset, start, _, length = struct.unpack_from("<IIQQQQ", image, headers + i * size)
+        if kind == 1 and start <= address < start + length:
+            return offset + address - start
+    raise ValueError(f"nothing is loaded to {address:#x}")
+
+
+def does(path, function, code, program=SIMXEN):
+    """A copy in which a function does something else. Writes it to path."""
+    symbols = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout
+    address, = (int(line.split()[0], 16) for line in symbols.splitlines()
+                if line.split()[-1] == function)
+    with open(program, "rb") as file:
+        image = bytearray(file.read())
+    offset = _file_offset(image, address)
+    image[offset:offset + len(code)] = code
+    return write_program(path, image)
