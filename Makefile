@@ -320,9 +320,19 @@ soak: deps
 
 .PHONY: bench
 bench: deps
-	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench $(STANDIN)
+	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench build/tests/bench/hvbench $(STANDIN)
 	$(Q)$(PYTHON) -m tests.bench
 	$(Q)$(PYTHON) -m tests.bench.update
+	$(Q)$(PYTHON) -m tests.bench.hypervisor
+
+# Draws what "make bench" measured, into docs/.
+.PHONY: bench-plots
+bench-plots:
+	sh tests/deps.sh --plots
+	$(Q)[ -e build/bench-hypervisor.json ] || { \
+		$(MAKE) --no-print-directory build/tests/bench/hvbench && \
+		$(PYTHON) -m tests.bench.hypervisor; }
+	$(Q)$(PYTHON) -m tests.bench.hypervisor --plots docs
 
 # On real Xen in QEMU: the stub domain, and our daemon on the same machine, to compare with.
 .PHONY: bench-stubdom

@@ -251,15 +251,19 @@ int hv_frames_change(struct hv_frame_table *table, uint64_t first, uint64_t coun
 	return change_frames(table, first, count, &change);
 }
 
-/* Put another count of references to the run that is this frame alone, or a part of it. */
-static int set_references(struct hv_frame_table *table, uint64_t frame, struct hv_run run,
-			  uint32_t references)
+/* Put another count of references to one frame of the run at @place. */
+static int set_references(struct hv_frame_table *table, uint64_t frame,
+			  const struct hv_run_place *place, uint32_t references)
 {
 	struct hv_chunk *chunk = &table->chunks[frame >> HV_CHUNK_SHIFT];
 	const uint32_t at = frame & (HV_CHUNK_FRAMES - 1);
-	int error = split_borders(table, frame, frame + 1);
+	struct hv_run run = *place->run;
+	int error;
 
 	run.references = references;
+	if (hv_run_carve(chunk, place, at, at + 1, &run))
+		return 0;
+	error = split_borders(table, frame, frame + 1);
 	if (!error)
 		hv_run_fill(table->allocator, chunk, at, at + 1, &run);
 	return error;
@@ -267,6 +271,7 @@ static int set_references(struct hv_frame_table *table, uint64_t frame, struct h
 
 int hv_frame_reference(struct hv_frame_table *table, uint64_t frame, uint16_t owner)
 {
+	struct hv_run_place place;
 	struct hv_chunk *chunk;
 	struct hv_run *run;
 	int error = 0;
@@ -275,7 +280,8 @@ int hv_frame_reference(struct hv_frame_table *table, uint64_t frame, uint16_t ow
 		return -XEN_EINVAL;
 	chunk = &table->chunks[frame >> HV_CHUNK_SHIFT];
 	hv_spin_lock(&chunk->lock);
-	run = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1)).run;
+	place = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1));
+	run = place.run;
 	if (run->owner != owner || !hv_frame_survives(run->type))
 		error = -XEN_EBUSY;
 	else if (run->references == UINT32_MAX)
@@ -283,13 +289,14 @@ int hv_frame_reference(struct hv_frame_table *table, uint64_t frame, uint16_t ow
 	else if (run->references)
 		run->references++;
 	else
-		error = set_references(table, frame, *run, 1);
+		error = set_references(table, frame, &place, 1);
 	hv_spin_unlock(&chunk->lock);
 	return error;
 }
 
 int hv_frame_unreference(struct hv_frame_table *table, uint64_t frame)
 {
+	struct hv_run_place place;
 	struct hv_chunk *chunk;
 	struct hv_run *run;
 	int error = 0;
@@ -298,13 +305,14 @@ int hv_frame_unreference(struct hv_frame_table *table, uint64_t frame)
 		return -XEN_EINVAL;
 	chunk = &table->chunks[frame >> HV_CHUNK_SHIFT];
 	hv_spin_lock(&chunk->lock);
-	run = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1)).run;
+	place = hv_run_find(chunk, frame & (HV_CHUNK_FRAMES - 1));
+	run = place.run;
 	if (!run->references)
 		error = -XEN_EINVAL;
 	else if (run->references > 1)
 		run->references--;
 	else /* It stands alone already: nothing is split, only merged. */
-		error = set_references(table, frame, *run, 0);
+		error = set_references(table, frame, &place, 0);
 	hv_spin_unlock(&chunk->lock);
 	return error;
 }

@@ -94,6 +94,33 @@ void *hv_handover_page(void *data)
 	return piece->mapped + (size_t)piece->used++ * HV_PAGE_SIZE;
 }
 
+/* Map the image's pages and their places, which is then not to be done while domains are stopped.
+ */
+static int map_image(struct hv_handover *handover)
+{
+	const struct hv_mapper *mapper = handover->kexec->mapper;
+	const struct hv_kexec_image *image = handover->kexec->image;
+
+	handover->words = map(handover, memory_of(handover)->bootmem.regions[0].first, 1);
+	handover->dests = mapper->map(mapper->data, image->dests, image->count);
+	handover->sources = mapper->map(mapper->data, image->sources, image->count);
+	return handover->words && handover->dests && handover->sources ? 0 : -XEN_ENOMEM;
+}
+
+static void unmap_image(struct hv_handover *handover)
+{
+	const struct hv_kexec_image *image = handover->kexec->image;
+
+	if (handover->words)
+		unmap(handover, handover->words, 1);
+	if (handover->dests)
+		unmap(handover, handover->dests, image->count);
+	if (handover->sources)
+		unmap(handover, handover->sources, image->count);
+	handover->words = NULL;
+	handover->dests = handover->sources = NULL;
+}
+
 /* About so many bytes will be written about a domain. Rather too many. */
 static uint64_t estimate(const struct hv_domain *domain)
 {
@@ -122,6 +149,8 @@ int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec)
 		if (!error)
 			got += handover->pieces[handover->count - 1].count;
 	}
+	if (!error)
+		error = map_image(handover);
 	if (error)
 		hv_handover_undo(handover);
 	return error;
@@ -144,35 +173,8 @@ static int write_array(struct hv_handover *handover)
 	return 0;
 }
 
-/* Map the image's pages and their places: from here on nothing can fail any more. */
-static int map_image(struct hv_handover *handover)
-{
-	const struct hv_mapper *mapper = handover->kexec->mapper;
-	const struct hv_kexec_image *image = handover->kexec->image;
-
-	handover->words = map(handover, memory_of(handover)->bootmem.regions[0].first, 1);
-	handover->dests = mapper->map(mapper->data, image->dests, image->count);
-	handover->sources = mapper->map(mapper->data, image->sources, image->count);
-	return handover->words && handover->dests && handover->sources ? 0 : -XEN_ENOMEM;
-}
-
-static void unmap_image(struct hv_handover *handover)
-{
-	const struct hv_kexec_image *image = handover->kexec->image;
-
-	if (handover->words)
-		unmap(handover, handover->words, 1);
-	if (handover->dests)
-		unmap(handover, handover->dests, image->count);
-	if (handover->sources)
-		unmap(handover, handover->sources, image->count);
-	handover->words = NULL;
-	handover->dests = handover->sources = NULL;
-}
-
 static void drop_array(struct hv_handover *handover)
 {
-	unmap_image(handover);
 	if (handover->array.count)
 		free_stream_frames(handover, handover->array.first, handover->array.count);
 	handover->array.count = 0;
@@ -194,8 +196,6 @@ int hv_handover_seal(struct hv_handover *handover, struct hv_frames *offender)
 		return error;
 	handover->array = (struct hv_frame_span){first, count};
 	error = write_array(handover);
-	if (!error)
-		error = map_image(handover);
 	if (!error && !hv_bootmem_check(&memory->bootmem, &memory->table, offender))
 		error = -XEN_EINVAL;
 	else

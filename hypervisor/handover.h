@@ -2,8 +2,9 @@
 /*
  * Handing the machine over. All but the beginning is done while every domain is stopped.
  *
- *	hv_handover_begin()	there is an image to be handed over to, and memory for a stream
- *				of the size that it will probably have
+ *	hv_handover_begin()	there is an image to be handed over to, which can be put into
+ *				its place, and memory for a stream of the size that it will
+ *				probably have
  *	hv_handover_page()	pages for the stream, while it is written
  *	hv_handover_seal()	the array of their numbers; the rule of boot memory is checked
  *	hv_handover_relocate()	a page of the new image into its place, until all are there
@@ -37,14 +38,14 @@ struct hv_handover {
 	uint32_t current;	    /* the piece that is being filled */
 	uint64_t pages;		    /* of the stream so far */
 	struct hv_frame_span array; /* count 0: not made yet */
-	uint64_t *words;	    /* the breadcrumb's place, mapped when sealed */
+	uint64_t *words;	    /* the breadcrumb's place, mapped */
 	uint8_t *dests, *sources;   /* the image's pages and their places, mapped */
 	uint32_t relocated;	    /* pages that are in their places */
 };
 
 /**
  * Begin, while domains run. @kexec stays the caller's. -ENOENT: no image is loaded; -ENOMEM: there
- * are not as many frames as the stream will take, by an estimate.
+ * are not as many frames as the stream will take, by an estimate, or mapping failed.
  */
 int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec);
 
@@ -55,9 +56,9 @@ int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec);
 void *hv_handover_page(void *handover);
 
 /**
- * The stream is complete. Makes the array of its frames, maps what relocation needs, and looks that
- * nothing that has to survive stands in boot memory. Returns 0; -EINVAL (there is no stream; or the
- * rule is broken: @offender says by what, else its count is 0); -ENOMEM.
+ * The stream is complete. Makes the array of its frames, and looks that nothing that has to survive
+ * stands in boot memory. This is the last step that can fail. Returns 0; -EINVAL (there is no
+ * stream; or the rule is broken: @offender says by what, else its count is 0); -ENOMEM.
  */
 int hv_handover_seal(struct hv_handover *handover, struct hv_frames *offender);
 

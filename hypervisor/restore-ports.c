@@ -80,9 +80,6 @@ const char *hv_restore_ports(struct hv_restore *restore, struct hv_restore_domai
 			return "an event channel is wrong";
 		make_port(restore, work, &ports[i]);
 	}
-	while (table->first_free < table->capacity &&
-	       table->ports[table->first_free].state != HV_EVTCHN_CLOSED)
-		table->first_free++;
 	return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pass REST: what refers to others, who exist by now and own what they own.
- * When a part of it is wrong, what was made in this pass is given up at once, so that
- * in the next pass nobody finds half a domain.
+ * When a part of it is wrong, what others would look at in the next pass is given up
+ * at once.
  */
 #include "hypervisor/restore-internal.h"
 
@@ -90,24 +90,6 @@ static const char *restore_servers(struct hv_restore *restore, struct hv_restore
 	return reason;
 }
 
-static void undo_servers(struct hv_restore *restore, struct hv_restore_domain *work)
-{
-	struct hv_memory *memory = restore->hv->memory;
-
-	for (uint32_t id = 0; work->domain->ioreq && id < HV_IOREQ_SERVERS; id++) {
-		struct hv_ioreq_server *server = &work->domain->ioreq[id];
-		struct hv_restore_domain *emulator;
-
-		if (!server->used)
-			continue;
-		emulator = hv_restore_find(restore, server->emulator);
-		if (memory)
-			(void)hv_frame_unreference(&memory->table, server->frame);
-		__atomic_fetch_sub(&emulator->domain->emulates, 1, __ATOMIC_RELAXED);
-		server->used = false;
-	}
-}
-
 /* Is all of this memory the domain's? */
 static bool owns(struct hv_restore *restore, const struct hv_restore_domain *work, uint64_t first,
 		 uint64_t count)
@@ -156,7 +138,6 @@ const char *hv_restore_rest(struct hv_restore *restore, struct hv_restore_domain
 		reason = restore_iommu(restore, work);
 	if (!reason)
 		return NULL;
-	undo_servers(restore, work);
 	hv_restore_undo_mappings(restore, work);
 	hv_restore_undo_ports(restore, work);
 	return reason;

@@ -102,6 +102,26 @@ static void test_order(void **state)
 	machine_free(machine);
 }
 
+/* A device model that has no server at the moment is one nevertheless. */
+static void test_target(void **state)
+{
+	struct machine *machine = machine_new();
+	struct hypervisor *hv = &machine->hv;
+	struct hv_quiesce quiesce;
+
+	(void)state;
+	guest_create(machine, 1, true);
+	guest_create(machine, 2, true);
+	assert_int_equal(hv_domain_set_target(hv, 0, 1, 2), 0);
+	assert_int_equal(hv_quiesce_begin(hv, &quiesce, 10), 0);
+	assert_int_equal(quiesce.count, 2);
+	assert_int_equal(quiesce.order[0].domid, 2);
+	assert_true(quiesce.order[0].level < quiesce.order[1].level);
+	assert_int_equal(quiesce.circle, HV_NO_LEVEL);
+	hv_quiesce_undo(hv, &quiesce);
+	machine_free(machine);
+}
+
 /* 1 and 2 emulate for each other; 3 is served by 1, and 4 emulates for 2. */
 static struct machine *circle(void)
 {
@@ -203,6 +223,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_to_wait_for),
 		cmocka_unit_test(test_hypercall),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_target),
 		cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_meanwhile),

@@ -45,7 +45,7 @@ static inline int range_list_add(struct range_list *list, uint64_t first, uint64
 	return 0;
 }
 
-/* The old hypervisor: everything that must survive. Returns 0 or -ENOMEM. */
+/* The old hypervisor: everything that must survive, but for the stream. Returns 0 or -ENOMEM. */
 static inline int range_list_collect(struct range_list *list, struct hv_frame_table *table)
 {
 	uint64_t position = 0;
@@ -54,7 +54,8 @@ static inline int range_list_collect(struct range_list *list, struct hv_frame_ta
 
 	*list = (struct range_list){.spans = NULL};
 	while (!error && hv_frames_walk(table, &position, &frames)) {
-		if (hv_frame_survives((enum hv_frame_type)frames.type))
+		if (hv_frame_survives((enum hv_frame_type)frames.type) &&
+		    frames.type != HV_FRAME_STREAM)
 			error = range_list_add(list, frames.first, frames.count);
 	}
 	return error;

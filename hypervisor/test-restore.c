@@ -6,8 +6,8 @@
  *
  * The machine: 0, the hardware domain, maps frames of 1 (by grant) and 2 (foreign),
  * has channels to 1 and 2, and watches domains. 1 is an HVM guest with devices, 2
- * its device model. 3 is dying, and 2 still maps a frame of it. 4 is gone but not
- * reported.
+ * its device model, which maps a frame of it and handles a virq. 3 is dying, and 2
+ * still maps a frame of it. 4 is gone but not reported.
  */
 #include "hypervisor/test-dump.h"
 #include "hypervisor/test-stream-pages.h"
@@ -53,13 +53,13 @@ static uint64_t frame_of(const struct hypervisor *hv, unsigned int domid, uint64
 	return hv_p2m_mfn(&hv_table_get(&hv->domains, domid)->p2m, gfn);
 }
 
-static void grant_to(struct hypervisor *hv, unsigned int from, unsigned int to)
+static void grant_to(struct hypervisor *hv, unsigned int from, unsigned int to, uint32_t ref)
 {
 	uint32_t handle;
 	uint64_t frame = frame_of(hv, from, 3);
 
-	assert_int_equal(hv_grant_access(hv, from, from, 2, to, frame, false), 0);
-	assert_int_equal(hv_grant_map(hv, to, from, 2, false, &handle, &frame), 0);
+	assert_int_equal(hv_grant_access(hv, from, from, ref, to, frame, false), 0);
+	assert_int_equal(hv_grant_map(hv, to, from, ref, false, &handle, &frame), 0);
 }
 
 static void channel(struct hypervisor *hv, unsigned int domid)
@@ -74,12 +74,13 @@ static void build(struct hypervisor *hv)
 {
 	struct hv_get_domain_state op;
 	uint32_t port, handle, id;
-	unsigned int domid = 4;
+	struct hv_domain_config any = {.domid = HV_DOMID_ANY};
+	unsigned int domid;
 
 	for (unsigned int i = 0; i < 4; i++)
 		create(hv, i, i == 1);
-	assert_int_equal(hv_domain_create(hv, 0, &(struct hv_domain_config){.domid = 4}, &domid),
-			 0);
+	assert_int_equal(hv_domain_create(hv, 0, &any, &domid), 0);
+	assert_int_equal(domid, 4);
 	assert_int_equal(hv_evtchn_bind_virq(hv, 0, HV_VIRQ_DOM_EXC, 0, &port), 0);
 	assert_int_equal(hv_evtchn_unmask(hv, 0, port), 0);
 	do {
@@ -88,17 +89,23 @@ static void build(struct hypervisor *hv)
 	} while (hv_get_domain_state(hv, 0, &op) == 0);
 	channel(hv, 1);
 	channel(hv, 2);
-	grant_to(hv, 1, 0);
+	grant_to(hv, 1, 0, 2);
+	grant_to(hv, 1, 2, 4);
+	assert_int_equal(hv_virq_set_handler(hv, 0, 2, 4), 0);
 	assert_int_equal(hv_foreign_map(hv, 0, 2, frame_of(hv, 2, 5), &handle), 0);
 	assert_int_equal(hv_domain_set_target(hv, 0, 2, 1), 0);
 	assert_int_equal(hv_ioreq_create(hv, 2, 1, frame_of(hv, 1, 7), &id), 0);
 	assert_int_equal(hv_iommu_map(hv, 0, 1, 100, 0, FRAMES), 0);
 	assert_int_equal(hv_domain_pause(hv, 0, 2), 0);
-	grant_to(hv, 3, 2);
+	grant_to(hv, 3, 2, 2);
 	assert_int_equal(hv_domain_destroy(hv, 0, 3), 0);
 	assert_int_equal(hv_domain_destroy(hv, 0, 4), 0);
 	assert_int_equal(hv_reclaim(hv), 1);
 	assert_int_equal(hv_evtchn_take(hv, 0, port), 1);
+	/* An event that nobody has taken yet. */
+	assert_int_equal(hv_evtchn_take(hv, 0, 2), 1);
+	assert_int_equal(hv_evtchn_unmask(hv, 0, 2), 0);
+	assert_int_equal(hv_evtchn_send(hv, 1, 1), 0);
 }
 
 static int setup(void **state)
@@ -174,6 +181,8 @@ static void check_failed(struct fixture *fixture, unsigned int domid)
 	assert_true(op.unique_id == fixture->ids[domid]);
 	assert_int_equal(domain->mappings.count, 0);
 	assert_int_equal(domain->iommu.count, 0);
+	for (unsigned int virq = 0; virq < HV_VIRQ_COUNT; virq++)
+		assert_ptr_not_equal(hv_virq_handler(fixture->hv, virq), domain);
 }
 
 /* A toolstack can do away with all domains, and all memory comes back in the end. */
@@ -238,13 +247,16 @@ static void *record(struct fixture *fixture, unsigned int domid, uint32_t type)
 static void test_good(void **state)
 {
 	struct fixture *fixture = *state;
+	struct hv_domain_config any = {.domid = HV_DOMID_ANY};
 	struct hv_get_domain_state op;
-	unsigned int seen = 0;
+	unsigned int seen = 0, domid;
 
 	assert_int_equal(restore_as(fixture, NULL), 0);
-	/* The watcher is told once, of all there are and of the one that was gone. */
-	assert_int_equal(fixture->host->machine->upcalls, 1);
-	assert_int_equal(fixture->host->machine->upcall[0].domid, 0);
+	/* The event that waited, and then once the virq. */
+	assert_int_equal(fixture->host->machine->upcalls, 2);
+	assert_int_equal(fixture->host->machine->upcall[0].port, 2);
+	assert_int_equal(fixture->host->machine->upcall[1].port, 1);
+	/* The watcher learns of all there are and of the one that was gone. */
 	for (;;) {
 		memset(&op, 0, sizeof(op));
 		op.domain = HV_DOMID_INVALID;
@@ -257,6 +269,10 @@ static void test_good(void **state)
 	assert_int_equal(hv_domain_find(fixture->hv, 2)->pause_count, 1);
 	assert_int_equal(hv_vcpu_run(fixture->hv, 1, 0), 0);
 	assert_int_equal(hv_vcpu_run(fixture->hv, 2, 0), -XEN_EAGAIN);
+	assert_ptr_equal(hv_virq_handler(fixture->hv, 4), hv_domain_find(fixture->hv, 2));
+	assert_int_equal(hv_domain_create(fixture->hv, 0, &any, &domid), 0);
+	assert_int_equal(domid, 5);
+	assert_int_equal(hv_domain_destroy(fixture->hv, 0, 5), 0);
 	check_end(fixture);
 }
 
@@ -374,9 +390,31 @@ static void test_mapping_of_another_frame(void **state)
 	struct hv_stream_mapping *mapping = record(fixture, 2, HV_RECORD_MAPPINGS);
 	struct hv_stream_grant *grant = record(fixture, 3, HV_RECORD_GRANTS);
 
+	mapping++;
+	assert_int_equal(mapping->from, 3);
 	/* Both say so, but the frame is not 3's. */
 	mapping->frame = grant->frame = 300;
 	check_restore(fixture, 1 << 2);
+}
+
+static void test_mapping_of_another_page(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_mapping *mapping = record(fixture, 2, HV_RECORD_MAPPINGS);
+
+	/* It is the owner's, but not the one that was granted. */
+	assert_int_equal(mapping->from, 1);
+	mapping->frame = ((struct hv_stream_extent *)record(fixture, 1, HV_RECORD_P2M))->mfn;
+	check_restore(fixture, 1 << 2);
+}
+
+static void test_capabilities(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_general *general = record(fixture, 1, HV_RECORD_GENERAL);
+
+	general->caps = HV_CAP_HARDWARE;
+	check_restore(fixture, 1 << 1);
 }
 
 static void test_mapping_of_nobody(void **state)
@@ -402,6 +440,18 @@ static void test_one_sided_channel(void **state)
 	assert_int_equal(hv_domain_find(fixture->hv, 2)->evtchns.ports[1].state,
 			 HV_EVTCHN_INTERDOMAIN);
 	assert_int_equal(hv_domain_find(fixture->hv, 1)->life, HV_ALIVE);
+}
+
+static void test_channel_to_itself(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_port *port = record(fixture, 1, HV_RECORD_EVTCHN_2LEVEL);
+
+	port->remote = 1;
+	port->number = port->port;
+	stream_sign(&fixture->stream);
+	assert_int_equal(restore_as(fixture, NULL), 0);
+	assert_int_equal(hv_domain_find(fixture->hv, 1)->evtchns.ports[1].state, HV_EVTCHN_UNBOUND);
 }
 
 static void test_virq_of_another(void **state)
@@ -632,8 +682,11 @@ int main(void)
 		TEST(test_grant_count),
 		TEST(test_mapping_not_granted),
 		TEST(test_mapping_of_another_frame),
+		TEST(test_mapping_of_another_page),
+		TEST(test_capabilities),
 		TEST(test_mapping_of_nobody),
 		TEST(test_one_sided_channel),
+		TEST(test_channel_to_itself),
 		TEST(test_virq_of_another),
 		TEST(test_device_reaches_out),
 		TEST(test_model_missing),

@@ -5,15 +5,16 @@
  * (test-dump.h), and go on with all kinds of operations, so that what is stored in
  * two places would be found out.
  *
- * COUNT multiplies the number of updates; HV_TEST_SEED chooses another machine.
+ * COUNT, 20 in a soak run, makes it a thousand of them; HV_TEST_SEED chooses another machine.
  */
 #include "hypervisor/test-dump.h"
 #include "hypervisor/test-stream-pages.h"
 #include "hypervisor/test-threads.h"
 #include "hypervisor/test-world.h"
 
-#define UPDATES 20
-#define STEPS	1500 /* before each */
+#define UPDATES	     20
+#define MORE_UPDATES 50	  /* times COUNT, if it is not 1 */
+#define STEPS	     1500 /* before each */
 
 static unsigned long from_environment(const char *name, unsigned long otherwise)
 {
@@ -79,7 +80,8 @@ static void update(struct world *world, uint32_t version, unsigned int cpus, uns
 
 static void test_updates(void **state)
 {
-	unsigned long count = UPDATES * from_environment("COUNT", 1), done = 0, refused = 0;
+	unsigned long longer = from_environment("COUNT", 1), done = 0, refused = 0;
+	unsigned long count = longer > 1 ? MORE_UPDATES * longer : UPDATES;
 	struct world *world = world_new(from_environment("HV_TEST_SEED", 20240301));
 	unsigned long seen[KINDS] = {0};
 

@@ -114,8 +114,8 @@ int image_base_some(struct image_base *base, unsigned int nodes)
 		}
 		error = walk_next(&base->walk, &node);
 		if (!error && node)
-			error = save_node(base->core, base->record, base->writer,
-					  base->walk.path, base->walk.path_len, node);
+			error = save_node(base->core, base->record, base->writer, base->walk.path,
+					  base->walk.path_len, node);
 		if (error)
 			return error;
 		nodes--;
@@ -190,6 +190,8 @@ static void number_clients(struct core *core)
 	TAILQ_FOREACH(client, &core->clients, link)
 		client->image_id = 0;
 	core->image_clients = 0;
+	core->image_causes = 0;
+	core->images++;
 }
 
 int image_finish(struct image_base *base, const struct image_process *process,
@@ -214,6 +216,8 @@ int image_finish(struct image_base *base, const struct image_process *process,
 		error = save_clients(core, requester, writer);
 	if (!error)
 		error = save_transactions(core, writer);
+	if (!error)
+		error = save_statistics(core, writer);
 	if (!error && requester->client)
 		error = save_requester(requester, writer);
 	return error ? error : stream_put_end(writer);

@@ -3,14 +3,16 @@
 #include "liveupdate/image.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/domains.h"
-#include "liveupdate/stream-check.h"
+
+/* What is dropped is told one by one up to here, and counted beyond. */
+#define DROPPED_LINES 100u
 
 /* The initial tree once more, since the privileged domain's record may have another serial now. */
 static int empty_tree(struct restore *restore)
@@ -89,6 +91,20 @@ static int restore_who(struct restore *restore, const struct stream_record *reco
 	}
 }
 
+void restore_dropped(struct restore *restore, unsigned int *count, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (++*count > DROPPED_LINES)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	core_log(restore->core, LOG_WARNING, "live-update: not restored: %s%s", text,
+		 *count == DROPPED_LINES ? " (and perhaps more)" : "");
+}
+
 /* The update failed: its requester gets the reason instead of the "OK" in its output. */
 static int restore_update(struct restore *restore, const struct stream_update *in)
 {
@@ -129,6 +145,10 @@ static int restore_what(struct restore *restore, const struct stream_record *rec
 		return restore_domain(restore, &record->domain);
 	case STREAM_CLIENT:
 		return restore_client(restore, &record->own.client);
+	case STREAM_WATCH_ORDER:
+		return restore_watch_order(restore, &record->own.watch_order);
+	case STREAM_STATISTICS:
+		return restore_statistics(restore, &record->own.statistics);
 	case STREAM_EVENTS:
 		return restore_events(restore, &record->own.events);
 	case STREAM_UPDATE:
@@ -212,6 +232,7 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	restore->core = core;
 	restore->process = process;
 	restore->report = report;
+	core->restoring = true;
 	error = each_record(restore, image, size, restore_who);
 	if (!error)
 		error = empty_tree(restore);
@@ -226,6 +247,8 @@ int image_restore(struct core *core, const struct image_process *process, const 
 		error = each_record(restore, image, size, restore_target);
 	if (!error)
 		error = restore_orphans(restore);
+	if (!error)
+		error = restore_deadlines(restore);
 	/* Last, since restoring has counted as well. */
 	if (!error && restore->own)
 		restore_counters(restore, &restore->counters);
@@ -233,10 +256,10 @@ int image_restore(struct core *core, const struct image_process *process, const 
 		core->recheck = true; /* whoever was held back may go on */
 	if (restore->tx_base.root)
 		tree_drop(&restore->tx_base);
+	core->restoring = false;
 	free(restore->client);
 	restore_nodes_free(restore);
 	free(restore->cause);
-	free(restore->cause_id);
 	free(restore);
 	return error;
 }

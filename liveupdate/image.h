@@ -127,8 +127,7 @@ struct restore {
 	uint64_t tx_kept;     /* last place of a child before its differences */
 	bool branched;	      /* the differences of tx are in */
 	struct tree tx_base;  /* what the transaction started on, as far as it has come */
-	struct cause **cause; /* of restored messages, by number */
-	uint64_t *cause_id;
+	struct cause **cause; /* of restored messages, by number less 1 */
 	size_t causes, cause_room;
 };
 
@@ -185,6 +184,9 @@ int save_node(const struct core *core, const uint64_t *record, struct stream_wri
 
 int save_domains(struct core *core, struct stream_writer *writer);
 int save_global_quota(const struct core *core, struct stream_writer *writer);
+int save_events(struct core *core, const struct client *client, uint32_t id,
+		struct stream_writer *writer);
+int save_statistics(struct core *core, struct stream_writer *writer);
 int save_domain_quotas(struct core *core, struct stream_writer *writer);
 int save_clients(struct core *core, const struct image_requester *requester,
 		 struct stream_writer *writer);
@@ -202,6 +204,13 @@ struct domain *restore_know(struct restore *restore, unsigned int domid);
 int restore_connection(struct restore *restore, const struct stream_connection *connection);
 int restore_targets(struct restore *restore, const struct stream_connection *connection);
 int restore_client(struct restore *restore, const struct stream_client *client);
+int restore_watch_order(struct restore *restore, const struct stream_watch_order *order);
+int restore_statistics(struct restore *restore, const struct stream_statistics *statistics);
+/* All messages are there: put those that expire in order. */
+int restore_deadlines(struct restore *restore);
+/* Count in @count, one of the report's, and tell the administrator what could not be restored. */
+void restore_dropped(struct restore *restore, unsigned int *count, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 int restore_events(struct restore *restore, const struct stream_events *events);
 int restore_watch(struct restore *restore, const struct stream_watch *watch);
 void restore_nodes_start(struct restore *restore);

@@ -49,54 +49,22 @@ static uint8_t *gather_output(const struct client *client, const struct image_re
 	return bytes;
 }
 
-static int save_events(const struct client *client, uint32_t id, struct stream_writer *writer)
-{
-	struct stream_events events = {.conn_id = id};
-	struct stream_event *list = NULL;
-	const struct message *message;
-	uint32_t number = 0, room = 0;
-	int error = 0;
-
-	TAILQ_FOREACH(message, &client->output, link) {
-		if (message->expires || message->cause) {
-			struct stream_event *entry;
-
-			if (events.events.count == room) {
-				struct stream_event *grown;
-
-				room = room ? 2 * room : 16;
-				grown = realloc(list, room * sizeof(*list));
-				if (!grown) {
-					free(list);
-					return ENOMEM;
-				}
-				list = grown;
-			}
-			entry = &list[events.events.count++];
-			memset(entry, 0, sizeof(*entry));
-			entry->message = number;
-			entry->flags = message->expires ? STREAM_EVENT_EXPIRES : 0;
-			entry->deadline = message->deadline;
-			if (message->cause) {
-				entry->cause = (uint64_t)(uintptr_t)message->cause;
-				entry->cause_domid = message->cause->domid;
-				entry->cause_record = message->cause->record;
-			}
-		}
-		number++;
-	}
-	events.events.data = list;
-	if (events.events.count)
-		error = stream_put_own(writer, STREAM_EVENTS, &events);
-	free(list);
-	return error;
-}
-
 static int save_watches(const struct client *client, uint32_t id, struct stream_writer *writer)
 {
+	struct stream_watch_order order = {.conn_id = id};
+	struct stream_serial *sequence;
 	const struct watch *watch;
+	uint32_t count = 0;
 	int error = 0;
 
+	TAILQ_FOREACH(watch, &client->watches, of_client)
+		count++;
+	if (!count)
+		return 0;
+	sequence = malloc(count * sizeof(*sequence));
+	if (!sequence)
+		return ENOMEM;
+	order.sequence.data = sequence;
 	TAILQ_FOREACH(watch, &client->watches, of_client) {
 		struct stream_watch out = {
 			.conn_id = id,
@@ -107,10 +75,14 @@ static int save_watches(const struct client *client, uint32_t id, struct stream_
 			.token_len = (uint16_t)watch->token_len,
 		};
 
+		sequence[order.sequence.count++].value = watch->sequence;
 		error = stream_put_watch(writer, &out);
 		if (error)
 			break;
 	}
+	if (!error)
+		error = stream_put_own(writer, STREAM_WATCH_ORDER, &order);
+	free(sequence);
 	return error;
 }
 
@@ -158,7 +130,7 @@ int save_client(struct core *core, const struct client *client, uint32_t id,
 
 		error = stream_put_own(writer, STREAM_CLIENT, &extra);
 		if (!error)
-			error = save_events(client, id, writer);
+			error = save_events(core, client, id, writer);
 	}
 	return error ? error : save_watches(client, id, writer);
 }
@@ -245,81 +217,6 @@ static struct client *adopt_ring(struct restore *restore, const struct stream_co
 	return client;
 }
 
-static struct cause *cause_of(struct restore *restore, const struct stream_event *event)
-{
-	struct cause *cause;
-
-	if (!event->cause_record)
-		return NULL;
-	for (size_t i = restore->causes; i--;)
-		if (restore->cause_id[i] == event->cause)
-			return restore->cause[i];
-	if (restore->causes == restore->cause_room) {
-		size_t room = restore->cause_room ? 2 * restore->cause_room : 64;
-		struct cause **list = realloc(restore->cause, room * sizeof(*list));
-		uint64_t *ids;
-
-		if (list)
-			restore->cause = list;
-		ids = realloc(restore->cause_id, room * sizeof(*ids));
-		if (ids)
-			restore->cause_id = ids;
-		if (!list || !ids)
-			return NULL;
-		restore->cause_room = room;
-	}
-	cause = calloc(1, sizeof(*cause));
-	if (!cause)
-		return NULL;
-	cause->domid = event->cause_domid;
-	cause->record = event->cause_record;
-	restore->cause[restore->causes] = cause;
-	restore->cause_id[restore->causes++] = event->cause;
-	return cause;
-}
-
-/*
- * The list of what expires is in order of time, whoever it belongs to.
- * @earlier: one whose place is before it, or NULL
- */
-static void set_deadline(struct core *core, struct message *message, struct message *earlier,
-			 uint64_t deadline)
-{
-	struct message *other;
-
-	TAILQ_REMOVE(&core->expiring, message, expiry);
-	message->deadline = deadline;
-	other = earlier ? TAILQ_NEXT(earlier, expiry) : TAILQ_FIRST(&core->expiring);
-	while (other && other->deadline <= deadline)
-		other = TAILQ_NEXT(other, expiry);
-	if (other)
-		TAILQ_INSERT_BEFORE(other, message, expiry);
-	else
-		TAILQ_INSERT_TAIL(&core->expiring, message, expiry);
-}
-
-/* What an earlier process said about a queued message. */
-static void restore_event(struct restore *restore, struct message *message, struct message *earlier,
-			  const struct stream_event *event)
-{
-	struct core *core = restore->core;
-	struct domain *domain;
-
-	if (message->expires)
-		set_deadline(core, message, earlier, event->deadline);
-	message->cause = cause_of(restore, event);
-	if (!message->cause)
-		return;
-	domain = domain_with_record(&core->state.domains, message->cause->domid,
-				    message->cause->record);
-	if (!message->cause->refs++ && domain)
-		account_add(&domain->account, QUOTA_OUTSTANDING, 1);
-	if (message->counted) {
-		message->counted = false;
-		account_add(client_account(message->client), QUOTA_OUTSTANDING, -1);
-	}
-}
-
 static int queue(struct core *core, struct client *client, const struct wire_header *header,
 		 const uint8_t *payload, uint32_t sent)
 {
@@ -331,7 +228,7 @@ static int queue(struct core *core, struct client *client, const struct wire_hea
 	message_set(message, payload, header->len);
 	message->event = header->type == XS_WATCH_EVENT && !sent;
 	message->sent = sent;
-	client_queue(core, client, message);
+	client_requeue(core, client, message);
 	return 0;
 }
 
@@ -358,26 +255,6 @@ int image_restore_output(struct core *core, struct client *client,
 	return error;
 }
 
-int restore_events(struct restore *restore, const struct stream_events *events)
-{
-	struct client *client = image_client(restore, events->conn_id);
-	struct message *message, *earlier = NULL;
-	uint32_t number = 0, next = 0;
-
-	if (!client)
-		return 0;
-	TAILQ_FOREACH(message, &client->output, link) {
-		if (next < events->events.count && events->events.data[next].message == number) {
-			restore_event(restore, message, earlier, &events->events.data[next++]);
-			if (message->expires &&
-			    (!earlier || message->deadline >= earlier->deadline))
-				earlier = message;
-		}
-		number++;
-	}
-	return 0;
-}
-
 int image_restore_input(struct client *client, const struct stream_connection *in)
 {
 	if (!in->input_len)
@@ -400,7 +277,12 @@ int restore_connection(struct restore *restore, const struct stream_connection *
 	else
 		client = adopt_ring(restore, in);
 	if (!client) {
-		restore->report->dropped_clients++;
+		if (in->type == STREAM_SOCKET)
+			restore_dropped(restore, &restore->report->dropped_clients,
+					"socket %d is none", in->fd);
+		else
+			restore_dropped(restore, &restore->report->dropped_clients,
+					"connection of domain %u", in->domid);
 		return 0;
 	}
 	error = remember(restore, in->id, client);
@@ -456,7 +338,8 @@ int restore_watch(struct restore *restore, const struct stream_watch *in)
 
 	if (!client || path_make(&path, in->path, in->path_len, client->identity.domid, true, 0) ||
 	    watch_find(&core->watches, client->id, path.text, path.len, in->token, in->token_len)) {
-		restore->report->dropped_watches++;
+		restore_dropped(restore, &restore->report->dropped_watches,
+				"watch of connection %u for %s", in->conn_id, in->path);
 		return 0;
 	}
 	watch = watch_add(&core->watches, client, client->id, &path, in->token, in->token_len,
@@ -467,5 +350,24 @@ int restore_watch(struct restore *restore, const struct stream_watch *in)
 	TAILQ_INSERT_TAIL(&client->watches, watch, of_client);
 	account_add(account, QUOTA_WATCHES, 1);
 	account_add(account, QUOTA_MEMORY, (int64_t)(path.len + in->token_len));
+	return 0;
+}
+
+int restore_watch_order(struct restore *restore, const struct stream_watch_order *in)
+{
+	struct client *client = image_client(restore, in->conn_id);
+	struct watch *watch;
+	uint32_t i = 0;
+
+	if (!client)
+		return 0;
+	/* Some may have been dropped; the others stand in the order of their records. */
+	TAILQ_FOREACH(watch, &client->watches, of_client)
+		i++;
+	if (i != in->sequence.count)
+		return 0;
+	i = 0;
+	TAILQ_FOREACH(watch, &client->watches, of_client)
+		watch_place(watch, in->sequence.data[i++].value);
 	return 0;
 }

@@ -279,7 +279,8 @@ int restore_orphans(struct restore *restore)
 
 		if (!node || domain_owner_lives(&state->domains, node->perms))
 			continue;
-		restore->report->dropped_nodes++;
+		restore_dropped(restore, &restore->report->dropped_nodes,
+				"node %s of a domain that has died", orphan->path);
 		error = remove_live(restore, orphan->path, orphan->len);
 	}
 	restore->orphans = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Records of domains: identity, features, quotas, write credit. */
+/* Records of domains: identity, features, quotas, statistics, write credit. */
 #include <errno.h>
 #include <string.h>
 
@@ -41,6 +41,8 @@ int save_domains(struct core *core, struct stream_writer *writer)
 		if (!error && domain->credit.joined) {
 			if (domain->credit.active)
 				credit.flags |= STREAM_CREDIT_ACTIVE;
+			if (domain->credit.told)
+				credit.flags |= STREAM_CREDIT_TOLD;
 			error = stream_put_own(writer, STREAM_CREDIT, &credit);
 		}
 		if (error)
@@ -95,6 +97,62 @@ int save_global_quota(const struct core *core, struct stream_writer *writer)
 	return stream_put_global_quota(writer, &quotas);
 }
 
+static int put_statistics(uint16_t domid, const uint64_t *max, struct stream_writer *writer)
+{
+	struct stream_serial value[QUOTA_COUNT];
+	struct stream_statistics out = {.domid = domid, .max = {value, 0}};
+	char names[QUOTA_COUNT * 32];
+
+	out.names.data = (const uint8_t *)names;
+	for (enum quota i = 0; i < QUOTA_COUNT; i++) {
+		size_t len = strlen(quota_name(i)) + 1;
+
+		if (!max[i] || out.names.count + len > sizeof(names))
+			continue;
+		memcpy(names + out.names.count, quota_name(i), len);
+		out.names.count += (uint32_t)len;
+		value[out.max.count++].value = max[i];
+	}
+	return stream_put_own(writer, STREAM_STATISTICS, &out);
+}
+
+/* Behind all that is counted, since counting it again has its own maxima. */
+int save_statistics(struct core *core, struct stream_writer *writer)
+{
+	const struct domain *domain;
+	int error = put_statistics(STREAM_STATISTICS_GLOBAL, core->state.domains.global_max,
+				   writer);
+
+	TAILQ_FOREACH(domain, &core->state.domains.list, link)
+		if (!error)
+			error = put_statistics(domain->domid, domain->account.max, writer);
+	return error;
+}
+
+int restore_statistics(struct restore *restore, const struct stream_statistics *in)
+{
+	struct domains *domains = &restore->core->state.domains;
+	struct domain *domain = domain_find(domains, in->domid);
+	const char *name = (const char *)in->names.data, *end = name + in->names.count;
+	uint64_t *max = in->domid == STREAM_STATISTICS_GLOBAL ? domains->global_max
+			: domain			      ? domain->account.max
+							      : NULL;
+
+	if (!max)
+		return 0;
+	memset(max, 0, QUOTA_COUNT * sizeof(*max));
+	for (uint32_t i = 0; i < in->max.count && name < end; i++) {
+		size_t len = strnlen(name, (size_t)(end - name));
+		bool soft;
+		enum quota quota = quota_by_name(name, len, &soft);
+
+		if (quota != QUOTA_COUNT && !soft)
+			max[quota] = in->max.data[i].value;
+		name += len + 1;
+	}
+	return 0;
+}
+
 int restore_domain_state(struct restore *restore, const struct stream_domain_state *in)
 {
 	struct domains *domains = &restore->core->state.domains;
@@ -129,6 +187,7 @@ int restore_credit(struct restore *restore, const struct stream_credit *in)
 	if (!domain || !(in->flags & STREAM_CREDIT_JOINED))
 		return 0;
 	ratelimit_restore(&domains->ratelimit, &domain->credit, in->points, in->rest);
+	domain->credit.told = in->flags & STREAM_CREDIT_TOLD;
 	return 0;
 }
 
@@ -136,8 +195,8 @@ void image_take_quotas(const struct stream_quotas *in, struct quota_limits *limi
 {
 	for (unsigned int i = 0; i < in->count; i++) {
 		bool soft;
-		enum quota quota =
-			quota_by_name(in->entry[i].name, strlen(in->entry[i].name), &soft);
+		enum quota quota = quota_by_name(in->entry[i].name, strlen(in->entry[i].name),
+						 &soft);
 
 		if (quota == QUOTA_COUNT)
 			continue;
@@ -174,8 +233,8 @@ struct domain *restore_know(struct restore *restore, unsigned int domid)
 
 	if (domain || restore->own || domid >= DOMID_FIRST_RESERVED)
 		return domain;
-	if (domstate_get(core->world->domstate, domid, &state) ||
-	    !(state.state & DOMSTATE_EXIST) || (state.state & DOMSTATE_DEAD))
+	if (domstate_get(core->world->domstate, domid, &state) || !(state.state & DOMSTATE_EXIST) ||
+	    (state.state & DOMSTATE_DEAD))
 		return NULL;
 	domain = domain_new(&core->state.domains, domid);
 	if (domain)

@@ -265,11 +265,11 @@ static int release_duplicate(void *data, const struct node *parent, struct node 
 		node_unref(&state->store, node);
 		return ENOMEM;
 	}
-	restore->report->dropped_nodes++;
-	if (above)
-		account_add(&above->account, QUOTA_MEMORY, -(int64_t)node->name_len - 1);
 	len = (size_t)snprintf(full, sizeof(full), "%.*s%s%s", (int)len, path, len == 1 ? "" : "/",
 			       node_name(node));
+	restore_dropped(restore, &restore->report->dropped_nodes, "second node %s", full);
+	if (above)
+		account_add(&above->account, QUOTA_MEMORY, -(int64_t)node->name_len - 1);
 	release_start(state, job, node, full, len);
 	return 0;
 }
@@ -321,7 +321,8 @@ static int restore_top(struct restore *restore, const struct stream_node *in, st
 		return error;
 	node = tree_find(&restore->core->state.live, in->path, in->path_len);
 	if (!node) {
-		restore->report->dropped_nodes++;
+		restore_dropped(restore, &restore->report->dropped_nodes,
+				"special node %s, which is not known", in->path);
 		return 0;
 	}
 	error = restore_present(restore, in, perms);
@@ -351,7 +352,10 @@ static int restore_below(struct restore *restore, const struct stream_node *in, 
 			parent = NULL;
 	}
 	if (!parent || !path_name_is_legal(in->path + start, in->path_len - start)) {
-		restore->report->dropped_nodes++;
+		restore_dropped(restore, &restore->report->dropped_nodes,
+				"node %s: it is there already, its parent is not, or its name is "
+				"no name",
+				in->path);
 		return 0;
 	}
 	return add_node(restore, parent, open, in, start, perms);
@@ -391,7 +395,9 @@ int restore_node(struct restore *restore, const struct stream_node *in)
 	perms = node_perms(restore, in, &error);
 	if (error == ENOENT || in->path_len >= PATH_SIZE) {
 		/* Nobody owns it any more: as if its domain's death had removed it. */
-		restore->report->dropped_nodes++;
+		restore_dropped(restore, &restore->report->dropped_nodes,
+				"node %s: its owner, domain %u, does not exist", in->path,
+				in->perms->domid);
 		error = 0;
 	} else if (!error && (path_is_root(in->path, in->path_len) || in->path[0] == '@')) {
 		error = restore_top(restore, in, perms);

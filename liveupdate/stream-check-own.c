@@ -50,6 +50,11 @@ static void check_events(struct stream_checker *checker, const struct stream_rec
 			check_error(checker, record->offset,
 				    "message %u of connection %u is not there or out of order",
 				    event->message, events->conn_id);
+		if (event->cause_record && event->cause == checker->causes + 1)
+			checker->causes++;
+		else if (event->cause_record && (!event->cause || event->cause > checker->causes))
+			check_error(checker, record->offset, "cause %llu is out of order",
+				    (unsigned long long)event->cause);
 		if (event->flags & ~(STREAM_EVENT_COUNTED | STREAM_EVENT_EXPIRES))
 			check_error(checker, record->offset, "unknown flags 0x%x of a message",
 				    event->flags);
@@ -261,7 +266,7 @@ static void check_credit(struct stream_checker *checker, const struct stream_rec
 
 	if (domain->known & KNOWN_CREDIT)
 		check_error(checker, record->offset, "second credit of domain %u", credit->domid);
-	if (credit->flags & ~(STREAM_CREDIT_JOINED | STREAM_CREDIT_ACTIVE))
+	if (credit->flags & ~(STREAM_CREDIT_JOINED | STREAM_CREDIT_ACTIVE | STREAM_CREDIT_TOLD))
 		check_error(checker, record->offset, "unknown flags of a credit");
 	domain->known |= KNOWN_CREDIT;
 	if (!(domain->known & KNOWN_DOMAIN))

@@ -73,6 +73,7 @@ struct stream_checker {
 	struct checked_domain *domain_page[256];
 	struct checked_domain no_domain; /* stands for all when there is no memory */
 	struct checked_numbers fds, ports, records, clients;
+	uint64_t causes; /* of messages, so far */
 	uint64_t max_record, max_client, last_record, last_client;
 
 	struct stream_tx tx; /* the present one, and what is still to come of it */

@@ -160,6 +160,7 @@ struct stream_ratelimit {
 
 #define STREAM_CREDIT_JOINED 1u
 #define STREAM_CREDIT_ACTIVE 2u
+#define STREAM_CREDIT_TOLD   4u /* the administrator knows that it has been held up */
 
 struct stream_credit {
 	uint16_t domid;

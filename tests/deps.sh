@@ -27,15 +27,19 @@ libxentoollog1 libyajl2 xenstore-utils"
 XEN_INSTALLED="qemu-system-x86 binutils"
 XEN_EXTRACTED="xen-hypervisor-4.17-amd64 busybox-static"
 
+# What draws the plots of the benchmarks.
+PLOTS_INSTALLED="gnuplot-nox"
+
 # A package that was not to be had is asked for again after this time.
 RETRY_MINUTES=60
 
 usage()
 {
 	cat <<-END
-	usage: deps.sh [--check | --fetch | --xen | --print-env]
+	usage: deps.sh [--check | --fetch | --xen | --plots | --print-env]
 	  (no option)   install what is missing (as root), then fetch what is extracted
 	  --xen         the same, and then what boots a real Xen
+	  --plots       the same without what is extracted, and what draws plots
 	  --check       only name the packages that are not installed; exit 1 if there are any
 	  --fetch       only fetch and extract, install nothing
 	  --print-env   print shell assignments with the paths of what was extracted
@@ -267,6 +271,9 @@ case ${1-} in
 '')
 	install_missing $INSTALLED
 	fetch_extracted
+	;;
+--plots)
+	install_missing $INSTALLED $PLOTS_INSTALLED
 	;;
 --xen)
 	install_missing $INSTALLED $XEN_INSTALLED

@@ -109,6 +109,7 @@ static void replace_core(struct harness *harness)
 
 	for (peer = harness->peers; peer; peer = peer->next)
 		peer->kept = !peer->closed;
+	harness->core->restoring = true; /* what its end sets free is no news either */
 	core_free(harness->core);
 	for (peer = harness->peers; peer; peer = peer->next)
 		peer->closed = !peer->kept;
@@ -172,6 +173,7 @@ bool migration_finish(struct migration *migration, char *why, size_t size)
 	struct image_requester nobody = {0};
 	struct stream_buffer before = {0}, after = {0};
 	struct image_report report;
+	struct client *client;
 	bool fine;
 
 	harness_run_untold(harness); /* its clock goes on */
@@ -196,6 +198,8 @@ bool migration_finish(struct migration *migration, char *why, size_t size)
 		fine = false;
 	}
 	if (fine) {
+		TAILQ_FOREACH(client, &harness->core->clients, link)
+			((struct peer *)(void *)client->transport)->client = client;
 		harness_run_untold(harness);
 		save(migration, &after);
 		fine = same_image(&before, &after, why, size);

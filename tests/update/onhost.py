@@ -4,10 +4,11 @@
 import os
 import subprocess
 
+from tests.lib import xswire
 from tests.lib.daemon import binary
 from tests.peers import peer
 from tests.simxen.host import SIMXEN, Host
-from tests.update.live import Live
+from tests.update.live import DEADLINE, Live
 
 
 class HostLive(Live):

@@ -255,30 +255,34 @@ static void shorten_reply(struct client *client, struct message *message)
 	message_set(message, error, sizeof(error));
 }
 
-void client_queue(struct core *core, struct client *client, struct message *message)
+/* Put a message behind the others and count it. */
+static void append(struct core *core, struct client *client, struct message *message)
 {
-	message->client = client;
-	if (message->event) {
-		if (!event_wanted(core, client, message)) {
-			discard(core, message);
-			return;
-		}
-		if (client_is_limited(client) && core->config.event_timeout_ms) {
-			message->expires = true;
-			message->deadline = core->now + core->config.event_timeout_ms;
-			TAILQ_INSERT_TAIL(&core->expiring, message, expiry);
-		}
-	} else {
-		shorten_reply(client, message);
-		if (!message->cause) {
-			message->counted = true;
-			account_add(client_account(client), QUOTA_OUTSTANDING, 1);
-		}
+	if (message->event && client_is_limited(client) && core->config.event_timeout_ms) {
+		message->expires = true;
+		message->deadline = core->now + core->config.event_timeout_ms;
+		TAILQ_INSERT_TAIL(&core->expiring, message, expiry);
+	}
+	if (!message->event && !message->cause) {
+		message->counted = true;
+		account_add(client_account(client), QUOTA_OUTSTANDING, 1);
 	}
 	account_add(client_account(client), QUOTA_MEMORY, (int64_t)message_size(message));
 	client->output_bytes += message_size(message);
 	core->output_bytes += message_size(message);
 	TAILQ_INSERT_TAIL(&client->output, message, link);
+}
+
+void client_queue(struct core *core, struct client *client, struct message *message)
+{
+	message->client = client;
+	if (message->event && !event_wanted(core, client, message)) {
+		discard(core, message);
+		return;
+	}
+	if (!message->event)
+		shorten_reply(client, message);
+	append(core, client, message);
 	if (!client->identity.privileged)
 		core_memory_changed(core, client->identity.domain);
 	if (client->is_socket && client->output_bytes > core->config.output_max && !client->broken) {
@@ -287,6 +291,17 @@ void client_queue(struct core *core, struct client *client, struct message *mess
 			 (unsigned long long)client->id, client->identity.domid);
 		client->broken = true;
 	}
+	client_wake(core, client);
+}
+
+void client_requeue(struct core *core, struct client *client, struct message *message)
+{
+	message->client = client;
+	if (message->event && message->payload[0] != '@') {
+		message->indexed = true;
+		hash_insert(&core->pending_events, &message->pending, payload_hash(core, message));
+	}
+	append(core, client, message);
 	client_wake(core, client);
 }
 

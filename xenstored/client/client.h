@@ -128,6 +128,9 @@ void client_set_id(struct core *core, struct client *client, uint64_t id);
 /** Queue a message; it is the client's then. Events that are duplicates or too much are dropped. */
 void client_queue(struct core *core, struct client *client, struct message *message);
 
+/** Queue a message that was queued in an earlier process: nothing is dropped, shortened or told. */
+void client_requeue(struct core *core, struct client *client, struct message *message);
+
 /** Take a message out of its queue and free it: delivered, expired, or of no use. */
 void client_unqueue(struct core *core, struct message *message);
 

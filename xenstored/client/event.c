@@ -35,7 +35,7 @@ static int ensure_cause(struct event_batch *batch, const struct client *source)
 	batch->cause = malloc(sizeof(*batch->cause));
 	if (!batch->cause)
 		return ENOMEM;
-	batch->cause->refs = 0;
+	memset(batch->cause, 0, sizeof(*batch->cause));
 	batch->cause->domid = source->identity.domain->domid;
 	batch->cause->record = source->identity.domain->record;
 	return 0;

@@ -137,7 +137,7 @@ void core_memory_changed(struct core *core, struct domain *domain)
 	int priority = LOG_INFO;
 
 	if (domain_is_special(&core->state.domains, domain) || domain->dying || !domain->client ||
-	    domain->client->ignored)
+	    domain->client->ignored || core->restoring)
 		return;
 	if (domain->client->wait == WAIT_QUOTA)
 		client_wake(core, domain->client);

@@ -61,19 +61,22 @@ struct core {
 	const struct control_ops *control;
 	void *control_data;
 
+	bool restoring;		/* accounts are being filled: what they reach is no news */
 	unsigned int snapshots; /* of the live tree that belong to no transaction */
+	uint64_t images;	/* that have been written, the present one included */
+	uint64_t image_causes;	/* numbered so far in it, as are the clients */
 	uint32_t image_clients; /* numbered so far in the image that is being written */
-	uint64_t now; /* ms, as of the start of the turn */
-	uint64_t requests; /* handled so far */
-	uint64_t wake_at;  /* when to look at the waiting clients again; 0 = no fixed time */
-	bool recheck;	   /* something happened that may let waiting clients go on */
-	bool starved;      /* put-off work could not go on for lack of memory */
-	bool changes_left; /* of domains, to be asked for in the next turn */
-	bool owed;	   /* some domain's shutdown could not be told for lack of memory */
-	bool owed_bare;	   /* of these, the bare @releaseDomain */
-	char *input;	   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
-	char *spare;	   /* another one, for a client whose rest cannot be stored; may be NULL */
-	char *output;	   /* shared send buffer, CLIENT_INPUT_MAX bytes */
+	uint64_t now;		/* ms, as of the start of the turn */
+	uint64_t requests;	/* handled so far */
+	uint64_t wake_at;	/* when to look at the waiting clients again; 0 = no fixed time */
+	bool recheck;		/* something happened that may let waiting clients go on */
+	bool starved;		/* put-off work could not go on for lack of memory */
+	bool changes_left;	/* of domains, to be asked for in the next turn */
+	bool owed;		/* some domain's shutdown could not be told for lack of memory */
+	bool owed_bare;		/* of these, the bare @releaseDomain */
+	char *input;		/* shared receive buffer, CLIENT_INPUT_MAX bytes */
+	char *spare;  /* another one, for a client whose rest cannot be stored; may be NULL */
+	char *output; /* shared send buffer, CLIENT_INPUT_MAX bytes */
 };
 
 /**

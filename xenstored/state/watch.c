@@ -164,6 +164,22 @@ struct watch *watch_add(struct watches *watches, struct client *client, uint64_t
 	return watch;
 }
 
+void watch_place(struct watch *watch, uint64_t sequence)
+{
+	struct watch_list *list = &watch->node->watches;
+	struct watch *other;
+
+	TAILQ_REMOVE(list, watch, of_node);
+	watch->sequence = sequence;
+	TAILQ_FOREACH_REVERSE(other, list, watch_list, of_node)
+		if (other->sequence < sequence)
+			break;
+	if (other)
+		TAILQ_INSERT_AFTER(list, other, watch, of_node);
+	else
+		TAILQ_INSERT_HEAD(list, watch, of_node);
+}
+
 void watch_remove(struct watches *watches, struct watch *watch)
 {
 	struct watch_node *node = watch->node;

@@ -90,6 +90,9 @@ struct watch *watch_find(const struct watches *watches, uint64_t client_id, cons
 struct watch *watch_add(struct watches *watches, struct client *client, uint64_t client_id,
 			const struct path *path, const char *token, size_t token_len, int depth);
 
+/** Give a watch the place in the order of registration that it had in an earlier process. */
+void watch_place(struct watch *watch, uint64_t sequence);
+
 /** Take a watch out of the index and free it. The caller has taken it out of the client's list. */
 void watch_remove(struct watches *watches, struct watch *watch);
 

@@ -67,8 +67,12 @@
 #define LAYOUT_STACK	   0x69000
 #define LAYOUT_STACK_END   0xa0000
 
+/* The page table of the image's first 2 MB. */
+#define LAYOUT_IMAGE_TABLE     0xa0000
+#define LAYOUT_IMAGE_TABLE_END 0xa1000
+
 /* Ordinary memory below the image: given to the heap. */
-#define LAYOUT_LOW_HEAP	    0xa0000
+#define LAYOUT_LOW_HEAP	    0xa1000
 #define LAYOUT_LOW_HEAP_END 0x400000
 
 /* The image, and behind its last byte ordinary memory as far as it is populated. */

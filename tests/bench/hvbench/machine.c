@@ -21,19 +21,6 @@ static void must(int64_t result, const char *what)
 		errx(1, "%s: error %lld", what, (long long)-result);
 }
 
-static void *allocate(void *data, size_t size)
-{
-	(void)data;
-	return malloc(size);
-}
-
-static void release(void *data, void *block, size_t size)
-{
-	(void)data;
-	(void)size;
-	free(block);
-}
-
 static void upcall(void *data, unsigned int domid, uint32_t port)
 {
 	(void)data;
@@ -43,27 +30,25 @@ static void upcall(void *data, unsigned int domid, uint32_t port)
 
 struct hv_config world_config(struct world *world)
 {
-	return (struct hv_config){.allocator = {allocate, release, NULL},
+	return (struct hv_config){.allocator = {arena_allocate, arena_release, &world->arena},
 				  .callbacks = {.upcall = upcall},
 				  .memory = &world->memory,
 				  .seed = 1};
 }
 
-struct world *world_new(void)
+struct world *world_new(size_t expected)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
 	if (!world)
 		err(1, "memory");
+	arena_init(&world->arena, expected);
 	return world;
 }
 
 void world_free(struct world *world)
 {
-	hv_kexec_deinit(&world->kexec);
-	hv_memory_deinit(&world->memory);
-	world->hv.memory = NULL;
-	hv_deinit(&world->hv);
+	arena_deinit(&world->arena);
 	free(world);
 }
 
@@ -179,7 +164,7 @@ struct machine *machine_new(const struct shape *shape)
 			   .frame_info_size = 32},
 		.stream = HV_STREAM_ABILITIES,
 	};
-	machine->world = world_new();
+	machine->world = world_new(0);
 	lay_out(machine);
 	physical_init(&machine->physical, machine->frames);
 	boot(machine);

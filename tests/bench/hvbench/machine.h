@@ -13,6 +13,7 @@
 #include "hypervisor/hypervisor.h"
 #include "hypervisor/kexec.h"
 
+#include "arena.h"
 #include "physical.h"
 
 struct shape {
@@ -23,6 +24,7 @@ struct shape {
 
 /* One hypervisor's own state; an update makes another one. */
 struct world {
+	struct arena arena;
 	struct hypervisor hv;
 	struct hv_memory memory;
 	struct hv_kexec kexec;
@@ -45,7 +47,8 @@ void machine_free(struct machine *machine);
 /* What a world is set up by. */
 struct hv_config world_config(struct world *world);
 
-struct world *world_new(void);
+/* Its memory is there for as much as @expected bytes; it gets more if it needs it. */
+struct world *world_new(size_t expected);
 void world_free(struct world *world);
 
 /* Load the next image into the machine. */

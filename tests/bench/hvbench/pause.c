@@ -56,7 +56,6 @@ static void hand_over(struct world *world, struct hv_handover *handover, bool ra
 	must(hv_quiesce_begin(&world->hv, &quiesce, 1), "stop");
 	must(hv_quiesce_step(&world->hv, &quiesce, 0), "stop");
 	lap(pause, since, PART_STOP);
-	/* Pages of the stream are found by themselves. */
 	if (range_list)
 		must(range_list_collect(list, &world->memory.table), "range list");
 	hv_writer_init(&writer, &pages, world->kexec.image->stream_version);
@@ -122,7 +121,7 @@ static void take_over(struct machine *machine, struct world *world,
 
 void pause_measure(struct machine *machine, struct crew *crew, bool range_list, struct pause *pause)
 {
-	struct world *before = machine->world, *world = world_new();
+	struct world *before = machine->world, *world = world_new(arena_used(&before->arena));
 	struct range_list list = {.spans = NULL};
 	struct hv_handover handover;
 	struct hv_bootmem_plan plan;

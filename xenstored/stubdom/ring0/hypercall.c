@@ -39,6 +39,7 @@ bool hypercall_init(struct hypervisor_info *info)
 		/* "XenVMMXenVMM" */
 		if (id.ebx != 0x566e6558 || id.ecx != 0x65584d4d || id.edx != 0x4d4d566e)
 			continue;
+		ring0.hypercall_page = (uintptr_t)page;
 		info->version = cpuid(leaf + LEAF_VERSION).eax;
 		write_msr(cpuid(leaf + LEAF_HYPERCALL).ebx, (uintptr_t)page);
 		id = id.eax >= leaf + LEAF_HVM ? cpuid(leaf + LEAF_HVM) : (struct cpuid){0};

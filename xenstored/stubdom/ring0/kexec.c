@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "stubdom/ring0/paging.h"
 #include "stubdom/ring0/state.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
@@ -11,6 +12,7 @@
 _Noreturn void kexec_jump(void)
 {
 	ring0_state_arm(true);
+	paging_allow_image();
 	__asm__ volatile("jmp *%0" : : "r"((uintptr_t)LAYOUT_TRAMPOLINE) : "memory");
 	__builtin_unreachable();
 }

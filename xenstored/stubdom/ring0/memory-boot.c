@@ -165,7 +165,7 @@ void memory_boot(uintptr_t image_end)
 	}
 	if (end <= image_end)
 		ring0_panic("%lu KB of memory are not enough for the image", (uint64_t)end / 1024);
-	paging_init(end);
+	paging_init(end, ring0.hypercall_page);
 	memory_init(&ring0_memory, &ops, image_end, end, current_limit(&ring0_memory));
 	ring0_memory.initial = state->memory_initial;
 }

@@ -5,10 +5,15 @@
 
 #include <stdint.h>
 
+#define MSR_EFER    0xc0000080u
 #define MSR_STAR    0xc0000081u
 #define MSR_LSTAR   0xc0000082u
 #define MSR_SFMASK  0xc0000084u
 #define MSR_FS_BASE 0xc0000100u
+
+#define EFER_SYSCALL	0x001u
+#define EFER_LONG_MODE	0x100u
+#define EFER_NO_EXECUTE 0x800u
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;

@@ -34,6 +34,7 @@ struct ring0_module {
 
 struct ring0 {
 	struct hypervisor_info hypervisor;
+	uintptr_t hypercall_page;
 	uintptr_t store_page;  /* the own domain's ring; 0 = none */
 	uint32_t store_port;   /* 0 = none */
 	uint32_t console_port; /* 0 = none */

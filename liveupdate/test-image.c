@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Each kind of state, out and back: what the restored core says of it, and "save, restore, save
+ * again" giving the same bytes, which migration_finish() compares.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guests.h"
+#include "migrate.h"
+
+static void update(struct harness *h)
+{
+	struct migration migration = {0};
+	char why[512] = "";
+
+	migration_begin(&migration, h);
+	if (!migration_finish(&migration, why, sizeof(why)))
+		fail_msg("%s", why);
+	/* And once more, from what was restored. */
+	migration_begin(&migration, h);
+	if (!migration_finish(&migration, why, sizeof(why)))
+		fail_msg("the second time: %s", why);
+}
+
+static struct account *account_of(struct harness *h, unsigned int domid)
+{
+	return &domain_find(&h->core->state.domains, domid)->account;
+}
+
+static unsigned int pending(struct peer *peer, uint32_t type)
+{
+	struct answer answer;
+	unsigned int count = 0;
+
+	while (peer_receive(peer, &answer))
+		count += answer.header.type == type;
+	return count;
+}
+
+static void test_messages(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5), *six = guest(h, 6);
+	char payload[64];
+
+	node(h, "/x", "n0 b5 r6");
+	ok(peer_watch(six, "/x", "t"));
+	peer_forget_events(six);
+	six->take_max = 7; /* half a header, and nothing more */
+	for (int i = 0; i < 10; i++) {
+		int len = snprintf(payload, sizeof(payload), "/x/%d", i);
+
+		h->now += 100;
+		ok(peer_request(five, XS_WRITE, 0, payload, (size_t)len + 1, NULL));
+	}
+	peer_send(six, XS_READ, 0, "/x", 3);
+	peer_push(six, "\2\0\0", 3); /* the start of another request */
+	harness_run(h);
+	update(h);
+	assert_int_equal(account_of(h, 5)->now[QUOTA_OUTSTANDING], 10);
+	/* The same event again is none, since it is still to be taken. */
+	ok(peer_write(h->dom0, 0, "/x/3", "again"));
+	/* The first half of them expires at its own time, but for the one that is half sent. */
+	h->now += 20000 - 500;
+	harness_run(h);
+	six->take_max = SIZE_MAX;
+	harness_run(h);
+	assert_int_equal(pending(six, XS_WATCH_EVENT), 1 + 5);
+	assert_int_equal(account_of(h, 5)->now[QUOTA_OUTSTANDING], 0);
+}
+
+static void test_a_guest_over_its_memory_quota(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5);
+	char value[2000];
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	ok(peer_write(h->dom0, 0, "/local/domain/5/big", value));
+	ok(peer_set_perms(h->dom0, 0, "/local/domain/5/big", "n0 r5"));
+	ok(peer_watch(five, "data", "t"));
+	peer_forget_events(five);
+	five->take_max = 0;
+	for (int i = 0; i < 5; i++)
+		peer_send(five, XS_READ, 0, "big", 4);
+	ok(peer_write(h->dom0, 0, "/local/domain/5/data", ""));
+	harness_run(h);
+	/* What it holds is more than it may now. */
+	set_quota(h, 5, "memory", 3000);
+	harness_run(h);
+	h->log_len = 0;
+	h->log[0] = 0;
+	update(h);
+	assert_false(harness_logged(h, "memory quota"));
+	five->take_max = SIZE_MAX;
+	harness_run(h);
+	{
+		struct answer answer;
+		unsigned int replies = 0, events = 0;
+
+		while (peer_receive(five, &answer)) {
+			replies += answer.header.type == XS_READ && answer.header.len == 1999;
+			events += answer.header.type == XS_WATCH_EVENT;
+			assert_int_not_equal(answer.header.type, XS_ERROR);
+		}
+		assert_int_equal(replies, 5);
+		assert_int_equal(events, 1);
+	}
+}
+
+/* Watches of several clients, registered in turns. */
+static void test_watches(void **state)
+{
+	struct harness *h = *state;
+	struct peer *one = harness_socket(h), *two = harness_socket(h);
+	const struct watch *watch;
+	uint64_t last = 0;
+	char token[16];
+
+	for (int i = 0; i < 6; i++) {
+		snprintf(token, sizeof(token), "%d", i);
+		ok(peer_watch(i % 2 ? one : two, "/w", token));
+	}
+	ok(peer_ask(one, XS_WATCH, 0, "/w deep 2", NULL));
+	peer_forget_events(one);
+	peer_forget_events(two);
+	update(h);
+	/* In the index, too, they stand in the order in which they came. */
+	TAILQ_FOREACH(watch, &watch_node_find(&h->core->watches, "/w", 2)->watches, of_node) {
+		assert_true(watch->sequence > last);
+		last = watch->sequence;
+	}
+	ok(peer_write(h->dom0, 0, "/w/a/b/c", ""));
+	assert_string_equal(peer_event(one), "/w/a/b/c 1");
+	assert_string_equal(peer_event(one), "/w/a/b/c 3");
+	assert_string_equal(peer_event(one), "/w/a/b/c 5");
+	assert_string_equal(peer_event(one), "");
+	assert_string_equal(peer_event(two), "/w/a/b/c 0");
+}
+
+static void test_statistics(void **state)
+{
+	struct harness *h = *state;
+	struct answer before, after;
+	struct peer *five = guest(h, 5);
+	char path[64];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "data/%d", i);
+		ok(peer_write(five, 0, path, ""));
+	}
+	ok(peer_rm(five, 0, "data"));
+	ok(peer_ask(h->dom0, XS_CONTROL, 0, "quota 5", &before));
+	assert_non_null(strstr(before.payload, "(max       2"));
+	update(h);
+	ok(peer_ask(h->dom0, XS_CONTROL, 0, "quota 5", &after));
+	assert_string_equal(before.payload, after.payload);
+	ok(peer_ask(h->dom0, XS_CONTROL, 0, "quota max", &after));
+	assert_non_null(strstr(after.payload, "nodes            :       2"));
+}
+
+static void test_quotas_features_targets(void **state)
+{
+	struct harness *h = *state;
+	struct answer answer;
+
+	guest(h, 5);
+	guest(h, 6);
+	set_quota(h, 5, "nodes", 77);
+	ok(peer_ask(h->dom0, XS_CONTROL, 0, "quota set watches 99", NULL));
+	ok(peer_ask(h->dom0, XS_SET_TARGET, 0, "5 6", NULL));
+	harness_shutdown(h, 6);
+	update(h);
+	assert_int_equal(account_of(h, 5)->limits.hard[QUOTA_NODES], 77);
+	assert_int_equal(account_of(h, 5)->limits.hard[QUOTA_WATCHES], 128);
+	ok(peer_ask(h->dom0, XS_CONTROL, 0, "quota", &answer));
+	assert_non_null(strstr(answer.payload, "99"));
+	assert_true(domain_find(&h->core->state.domains, 5)->target ==
+		    domain_find(&h->core->state.domains, 6)->record);
+	/* That it has shut down has been told. */
+	ok(peer_watch(h->dom0, "@releaseDomain", "t"));
+	peer_forget_events(h->dom0);
+	harness_tell(h);
+	assert_string_equal(peer_event(h->dom0), "");
+}
+
+static void test_write_credit(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5);
+	struct credit *credit;
+	int64_t points;
+	char path[64];
+
+	guest(h, 6);
+	node(h, "/x", "n0 b5");
+	ok(peer_watch(h->dom0, "/x", "t"));
+	for (int i = 0; i < 30; i++) {
+		int len = snprintf(path, sizeof(path), "/x/%d", i);
+
+		peer_send(five, XS_WRITE, 0, path, (size_t)len + 1);
+	}
+	harness_run(h);
+	credit = &domain_find(&h->core->state.domains, 5)->credit;
+	points = credit->points;
+	update(h);
+	credit = &domain_find(&h->core->state.domains, 5)->credit;
+	assert_int_equal(credit->points, points);
+	assert_true(credit->joined);
+}
+
+static void test_ignored_and_ending(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5), *socket = harness_socket(h);
+	static const char absurd[16] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 0};
+
+	peer_push(five, absurd, sizeof(absurd));
+	peer_send(socket, XS_READ, 0, "/", 2);
+	socket->hung_up = true;
+	socket->take_max = 3;
+	harness_run(h);
+	assert_int_not_equal(five->failed, 0);
+	update(h);
+	peer_send(five, XS_READ, 0, "/", 2);
+	harness_run(h);
+	assert_int_equal(five->from_len, 0);
+	/* The reply of the one that has finished is still to be sent; then it is closed. */
+	assert_false(socket->closed);
+	socket->take_max = SIZE_MAX;
+	harness_run(h);
+	assert_true(socket->closed);
+	assert_int_equal(socket->from_len, 16 + 0);
+}
+
+static char log_name[] = "/var/log/xenstored/traced";
+static struct stream_log told;
+
+static void get_log(void *data, struct stream_log *log)
+{
+	(void)data;
+	log->flags = STREAM_LOG_ON;
+	log->switches = 5;
+	log->file = (struct stream_text){log_name, sizeof(log_name) - 1};
+}
+
+static void set_log(void *data, const struct stream_log *log)
+{
+	(void)data;
+	told = *log;
+	told.file.data = strdup(log->file.data);
+}
+
+static void test_log_settings(void **state)
+{
+	struct harness *h = *state;
+	struct migration migration = {0};
+	char why[512] = "";
+
+	migration_begin(&migration, h);
+	migration.process.get_log = get_log;
+	migration.process.set_log = set_log;
+	if (!migration_finish(&migration, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_int_equal(told.flags, STREAM_LOG_ON);
+	assert_int_equal(told.switches, 5);
+	assert_string_equal(told.file.data, log_name);
+	free((char *)(uintptr_t)told.file.data);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		world_test(test_messages),
+		world_test(test_a_guest_over_its_memory_quota),
+		world_test(test_watches),
+		world_test(test_statistics),
+		world_test(test_quotas_features_targets),
+		world_test(test_write_credit),
+		world_test(test_ignored_and_ending),
+		world_test(test_log_settings),
+	};
+
+	return run_group(tests);
+}
