@@ -238,6 +238,9 @@ void backend_domain_released(struct backend *backend, struct xs_handle *xs)
 	if (!mark)
 		return;
 	free(mark);
+	/* A domain that was served by a predecessor may not have been looked at yet. */
+	if (!backend->front)
+		watch_front(backend, xs);
 	front = backend->front ? nodes_read(xs, XBT_NULL, "%s/state", backend->front) : NULL;
 	if (!front && !xs_is_domain_introduced(xs, backend->domid))
 		nodes_remove(xs, backend->path);
