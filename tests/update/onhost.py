@@ -36,13 +36,10 @@ class HostLive(Live):
 
     def guest(self, domid):
         """A connection whose other end is the guest's ring."""
-        client = self.host.guest_client(domid)
-        self.clients.append(client)
-        return client
+        return self.crowd([domid])[0]
 
     def crowd(self, domids, timeout=DEADLINE):
-        """guest() for many: without a process that waits for each; the bridge ends with the
-        connection."""
+        """guest() for many.  The command only starts the bridge, which ends with the connection."""
         clients = []
         for domid in domids:
             with subprocess.Popen([SIMXEN, "guest", str(domid), "--", "sh", "-c",

@@ -10,6 +10,7 @@ from tests.lib.xswire import Type, message, strings
 from tests.peers import peer
 from tests.update.live import DEADLINE, exec_time, tree
 from tests.update.onhost import HostLive
+from tests.update.takeover import Takeover
 
 REASON = peer.unavailable("debian-c")
 pytestmark = pytest.mark.skipif(bool(REASON), reason=str(REASON))
@@ -185,3 +186,12 @@ def test_a_domain_under_construction_on_the_way_in():
         go(work, ours())
         assert work.client.read("/building/x") == b"kept"
         assert work.client.get_perms("/building") == [f"n{domid}"]
+
+
+def test_domains_that_come_and_go_while_nobody_serves():
+    """The take-over that is told step by step: there, on, back, and there again."""
+    lines = []
+    with Takeover(debian(), lines.append) as takeover:
+        for program in (ours(), ours(), debian(), ours()):
+            takeover.go(program)
+    assert len([line for line in lines if "now this xenstored serves" in line]) == 3
