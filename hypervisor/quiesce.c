@@ -156,26 +156,14 @@ int hv_quiesce_begin(struct hypervisor *hv, struct hv_quiesce *quiesce, uint64_t
 }
 
 /* Ask the guest to stop. Returns whether it stands at a boundary now. */
-static bool ask(struct hypervisor *hv, struct hv_quiesce *quiesce, unsigned int domid)
+static bool ask(struct hv_quiesce *quiesce, struct hv_domain *domain)
 {
-	struct hv_domain *domain = hv_domain_find(hv, domid);
-
-	if (!domain)
-		return true;
 	if (domain->stop == HV_STOP_NOT)
 		domain->stop = HV_STOP_ASKED;
 	if (hv_vcpus_leave(domain))
 		return true;
-	quiesce->awaited = (uint16_t)domid;
+	quiesce->awaited = domain->domid;
 	return false;
-}
-
-static void stop(struct hypervisor *hv, unsigned int domid)
-{
-	struct hv_domain *domain = hv_domain_find(hv, domid);
-
-	if (domain)
-		domain->stop = HV_STOPPED;
 }
 
 /* Stop who can be stopped of the present level. Returns whether that is all of it. */
@@ -185,36 +173,43 @@ static bool stop_level(struct hypervisor *hv, struct hv_quiesce *quiesce)
 	uint32_t end = quiesce->next;
 	bool all = true;
 
-	while (end < quiesce->count && quiesce->order[end].level == level) {
-		if (!ask(hv, quiesce, quiesce->order[end].domid))
+	for (; end < quiesce->count && quiesce->order[end].level == level; end++) {
+		struct hv_domain *domain = hv_domain_find(hv, quiesce->order[end].domid);
+
+		if (domain && !ask(quiesce, domain))
 			all = false;
-		else if (level != quiesce->circle)
-			stop(hv, quiesce->order[end].domid);
-		end++;
+		else if (domain && level != quiesce->circle)
+			domain->stop = HV_STOPPED;
 	}
-	if (!all)
-		return false;
-	while (quiesce->next < end)
-		stop(hv, quiesce->order[quiesce->next++].domid);
-	return true;
+	for (; all && quiesce->next < end; quiesce->next++) {
+		struct hv_domain *domain = hv_domain_find(hv, quiesce->order[quiesce->next].domid);
+
+		if (domain)
+			domain->stop = HV_STOPPED;
+	}
+	return all;
 }
 
-/* Stop everybody else. */
+/* Stop everybody else. Who is no HVM guest never has to be waited for. */
 static bool stop_rest(struct hypervisor *hv, struct hv_quiesce *quiesce)
 {
 	struct hv_domain *domain = hv_table_next(&hv->domains, 0);
 
 	for (; domain; domain = hv_table_next(&hv->domains, domain->domid + 1u)) {
-		if (domain->stop != HV_STOPPED && !ask(hv, quiesce, domain->domid))
+		if (domain->hvm && domain->stop != HV_STOPPED && !ask(quiesce, domain))
 			return false;
 	}
 	domain = hv_table_next(&hv->domains, 0);
 	for (; domain; domain = hv_table_next(&hv->domains, domain->domid + 1u)) {
-		if (domain != hv->hardware)
-			domain->stop = HV_STOPPED;
+		if (domain == hv->hardware || domain->stop == HV_STOPPED)
+			continue;
+		(void)hv_vcpus_leave(domain);
+		domain->stop = HV_STOPPED;
 	}
-	if (hv->hardware)
+	if (hv->hardware) {
+		(void)hv_vcpus_leave(hv->hardware);
 		hv->hardware->stop = HV_STOPPED;
+	}
 	return true;
 }
 

@@ -16,8 +16,6 @@
 
 #define HV_SECTION_TYPES (HV_RECORD_IOMMU - HV_RECORD_GENERAL + 1)
 
-#define HV_NO_INDEX UINT32_MAX
-
 struct hv_restore_domain {
 	uint64_t unique_id;
 	const uint8_t *section; /* what is in the DOMAIN record, and the section's records */

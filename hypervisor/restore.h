@@ -7,25 +7,26 @@
  * depends on another, so any number of CPUs can work on different domains; between
  * two passes all of them wait for each other.
  *
- *	pass	     what is made of a domain		    looks at of others
- *	CREATE	     itself, its vCPUs, P2M		    nothing
- *	PAGES	     ownership of pages, grant table	    that they exist
- *	SHARE	     mappings, of those that have very many; what they own and grant
- *		     every unit of work has a share in them
- *	REST	     vCPU state, event channels, mappings,  what they own and grant
- *		     I/O request servers, IOMMU
- *	MATCH	     nothing: the two sides of each fact    all
- *		     are compared
+ *	pass	what is made of a domain	    needs of others
+ *	CREATE	itself, its vCPUs, P2M		    nothing
+ *	PAGES	owners of frames, grant table	    nothing
+ *	SHARE	mappings of domains with very	    what they own and grant
+ *		many, a share in each piece of
+ *		work
+ *	REST	vCPU state, event channels,	    the same
+ *		mappings, I/O request servers,
+ *		IOMMU
+ *	MATCH	nothing: what is said twice	    all
+ *		is compared
  *
  * hv_restore_finish() puts right what the comparison found, and lets the machine go.
  *
- * Whatever is wrong in one domain's section is that domain's end, and nobody else's:
- * it comes out shut down by a crash and dying, without ports and mappings, and it
- * still owns what it was known to own, because others may have that mapped. Then
- * the toolstack, which is told as of any crash, destroys it. What
- * is wrong with the machine's records, or a lack of memory, ends the restore: the
- * machine made so far is given up, and the stream, which is only read, is there for
- * another try.
+ * Whatever is wrong in one domain's section is that domain's end, and nobody else's.
+ * It comes out shut down by a crash and dying, without ports and mappings; it owns
+ * what it is known to own, because others may have that mapped. The toolstack is told
+ * as of any crash, and destroys it. What is wrong with the machine's records, or a
+ * lack of memory, ends the restore: the machine made so far is given up, and the
+ * stream, which is only read, is there for another try.
  */
 #ifndef HYPERVISOR_RESTORE_H
 #define HYPERVISOR_RESTORE_H
@@ -76,11 +77,11 @@ struct hv_restore {
  * stream). @stream: the stream, mapped contiguously, aligned to 8 bytes and at least @size bytes
  * long; what follows the stream in its last page must be 0. Memory, if it is modelled, is that of
  * hv_boot_finish(): what is not known to be used is free, and the heap is closed until
- * hv_restore_finish() is through. The allocator in @config must bear to
- * be called by all CPUs that take part.
+ * hv_restore_finish() is through. The allocator in @config must bear to be called by all CPUs that
+ * take part.
  *
- * Errors: -EINVAL (the stream is wrong), -EOPNOTSUPP (version, or an unknown record that must be
- * understood), -ENOMEM; then nothing is left of the attempt, and @restore->reason says why.
+ * Errors: -EINVAL (the stream is wrong), -EOPNOTSUPP (it is of another version, or lacks records
+ * that are required), -ENOMEM; then nothing is left of the attempt, and @restore->reason says why.
  */
 int hv_restore_begin(struct hv_restore *restore, struct hypervisor *hv,
 		     const struct hv_config *config, const void *stream, size_t size);
@@ -95,7 +96,8 @@ void hv_restore_domain(struct hv_restore *restore, enum hv_restore_pass pass, ui
  * All passes are done: the domains that failed are brought to their end, HV_VIRQ_DOM_EXC is raised
  * for its handler to look at every domain there is, and domains that ran run again. Returns 0
  * with the number of those that failed in @restore->failed; or -ENOMEM or -EINVAL, after which
- * nothing is left. hv_restore_verdict() tells about domains until hv_restore_end().
+ * nothing is left but frames' owners in the frame table, which the next attempt makes anew.
+ * hv_restore_verdict() tells about domains until hv_restore_end().
  */
 int hv_restore_finish(struct hv_restore *restore);
 

@@ -229,6 +229,12 @@ void hv_save_domain(const struct hv_domain *domain, struct hv_writer *writer)
 	struct hv_stream_general general;
 	uint64_t *size, *checksum, begin;
 
+	/* It must stand still where nothing of it is inside the hypervisor. */
+	if (domain->stop != HV_STOPPED || !hv_vcpus_at_boundary(domain)) {
+		if (!writer->error)
+			writer->error = -XEN_EBUSY;
+		return;
+	}
 	hv_writer_record(writer, HV_RECORD_DOMAIN, 0, sizeof(struct hv_stream_domain));
 	size = hv_writer_later(writer);
 	checksum = hv_writer_later(writer);

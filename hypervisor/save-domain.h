@@ -9,7 +9,7 @@
 
 struct hv_domain;
 
-/** Write the section of @domain, which is stopped. Errors are in the writer. */
+/** Write the section of @domain. Errors are in the writer; -EBUSY: it is not stopped. */
 void hv_save_domain(const struct hv_domain *domain, struct hv_writer *writer);
 
 #endif

@@ -16,18 +16,6 @@ _Static_assert(sizeof(struct hv_m2p_extent) == sizeof(struct hv_stream_m2p) &&
 
 #define SOFTWARE "model hypervisor" /* padded to a multiple of 8 below */
 
-/* Every domain must stand still where nothing of it is inside the hypervisor. */
-static bool all_stopped(const struct hypervisor *hv)
-{
-	const struct hv_domain *domain = hv_table_next(&hv->domains, 0);
-
-	for (; domain; domain = hv_table_next(&hv->domains, domain->domid + 1u)) {
-		if (domain->stop != HV_STOPPED || !hv_vcpus_at_boundary(domain))
-			return false;
-	}
-	return true;
-}
-
 static void save_machine(const struct hypervisor *hv, struct hv_writer *writer)
 {
 	struct hv_stream_machine machine = {
@@ -127,7 +115,8 @@ int hv_save(struct hypervisor *hv, struct hv_writer *writer)
 	const struct hv_domain *domain = hv_table_next(&hv->domains, 0);
 	uint64_t *size, *checksum, sum;
 
-	if (!all_stopped(hv))
+	/* It stops last. The others are looked at when it is their turn. */
+	if (hv->hardware && hv->hardware->stop != HV_STOPPED)
 		return -XEN_EBUSY;
 	if (writer->version < HV_STREAM_HAS_SOFTWARE)
 		header.types &= ~HV_RECORD_BIT(HV_RECORD_SOFTWARE);
@@ -147,6 +136,7 @@ int hv_save(struct hypervisor *hv, struct hv_writer *writer)
 	for (; domain; domain = hv_table_next(&hv->domains, domain->domid + 1u))
 		hv_save_domain(domain, writer);
 	hv_writer_record(writer, HV_RECORD_END, 0, 0);
+	hv_writer_end(writer);
 	if (writer->error)
 		return writer->error;
 	*size = writer->size;

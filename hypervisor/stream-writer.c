@@ -5,6 +5,7 @@
  */
 #include "hypervisor/stream-writer.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "hypervisor/xen-errno.h"
@@ -18,36 +19,42 @@ void hv_writer_init(struct hv_writer *writer, const struct hv_page_source *pages
 	writer->version = version;
 }
 
-/* The place of the next word, or NULL. */
-static uint64_t *next_word(struct hv_writer *writer)
+/* See to it that there is room for a word. */
+static bool make_room(struct hv_writer *writer)
 {
 	if (writer->error)
-		return NULL;
-	if (!writer->page || writer->used == WORDS) {
-		writer->page = writer->pages.add(writer->pages.data);
-		if (!writer->page) {
-			writer->error = -XEN_ENOMEM;
-			return NULL;
-		}
-		memset(writer->page, 0, HV_STREAM_PAGE);
-		writer->page_count++;
-		writer->used = 0;
+		return false;
+	if (writer->page && writer->used < WORDS)
+		return true;
+	writer->page = writer->pages.add(writer->pages.data);
+	if (!writer->page) {
+		writer->error = -XEN_ENOMEM;
+		return false;
 	}
-	writer->size += sizeof(uint64_t);
-	return &writer->page[writer->used++];
+	writer->page_count++;
+	writer->used = 0;
+	return true;
 }
 
 void hv_writer_words(struct hv_writer *writer, const void *words, size_t size)
 {
 	const unsigned char *bytes = words;
+	size_t left = size / sizeof(uint64_t);
 
-	for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
-		uint64_t *word = next_word(writer);
+	while (left && make_room(writer)) {
+		uint64_t *at = writer->page + writer->used, checksum = writer->checksum;
+		size_t count = WORDS - writer->used;
 
-		if (!word)
-			return;
-		memcpy(word, bytes + i, sizeof(*word));
-		writer->checksum = hv_checksum(writer->checksum, *word);
+		if (count > left)
+			count = left;
+		memcpy(at, bytes, count * sizeof(*at));
+		for (size_t i = 0; i < count; i++)
+			checksum = hv_checksum(checksum, at[i]);
+		writer->checksum = checksum;
+		writer->used += (uint32_t)count;
+		writer->size += count * sizeof(*at);
+		bytes += count * sizeof(*at);
+		left -= count;
 	}
 }
 
@@ -61,5 +68,14 @@ void hv_writer_record(struct hv_writer *writer, enum hv_record_type type, uint32
 
 uint64_t *hv_writer_later(struct hv_writer *writer)
 {
-	return next_word(writer);
+	if (!make_room(writer))
+		return NULL;
+	writer->size += sizeof(uint64_t);
+	return &writer->page[writer->used++];
+}
+
+void hv_writer_end(struct hv_writer *writer)
+{
+	if (!writer->error && writer->page)
+		memset(writer->page + writer->used, 0, (WORDS - writer->used) * sizeof(uint64_t));
 }

@@ -53,4 +53,7 @@ void hv_writer_record(struct hv_writer *writer, enum hv_record_type type, uint32
  */
 uint64_t *hv_writer_later(struct hv_writer *writer);
 
+/** The stream is complete: the rest of its last page becomes 0. */
+void hv_writer_end(struct hv_writer *writer);
+
 #endif

@@ -130,7 +130,7 @@ static void test_wrong(void **state)
 	struct fixture *fixture = *state;
 	struct hv_stream_mapping *mappings;
 	uint32_t failed;
-	size_t size, count;
+	size_t size = 0, count;
 
 	mappings = stream_record(&fixture->stream, 0, HV_RECORD_MAPPINGS, &size);
 	count = size / sizeof(*mappings);

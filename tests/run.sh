@@ -287,36 +287,47 @@ while not (replies % 20 == 0 and select.select([sys.stdin], [], [], 0)[0]):
         print("reading", flush=True)
 print(f"{replies} replies, the longest gap between two: {1000 * gap:.1f} ms")
 END
+cat >"$dir/readers.py" <<'END'
+# Readers in domain 0 and in guest 2.
+import subprocess, sys
+
+def start(directory):
+    python = ["/usr/bin/python3", directory + "/reader.py"]
+    commands = {
+        "domain 0": python + ["/local/domain/2/data/shared"],
+        "guest 2": ["build/simxen", "guest", "2", "--"] + python + ["data/shared"],
+    }
+    running = {name: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      text=True) for name, command in commands.items()}
+    for name, reader in running.items():
+        if reader.stdout.readline() != "reading\n":
+            sys.exit(f"the reader in {name} does not read")
+    return running
+
+def end(running):
+    for name, reader in running.items():
+        said, _ = reader.communicate("", timeout=20)
+        if reader.returncode:
+            sys.exit(f"the reader in {name} has failed")
+        print(f"the client in {name}: {said.strip()}")
+END
 cat >"$dir/update.py" <<'END'
 import os, subprocess, sys, time
+import readers
 from tests.lib.xswire import Client
 
 directory, program, daemon = sys.argv[1:]
-python = ["/usr/bin/python3", directory + "/reader.py"]
-simxen = ["build/simxen", "guest", "2", "--"]
-readers = {
-    "domain 0": python + ["/local/domain/2/data/shared"],
-    "guest 2": simxen + python + ["data/shared"],
-}
 client = Client()
 client.watch("/local/domain/2/data", "kept")
 transaction = client.transaction_start()
 client.write("/made/in/a/transaction", b"before", transaction)
-running = {name: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  text=True) for name, command in readers.items()}
-for name, reader in running.items():
-    if reader.stdout.readline() != "reading\n":
-        sys.exit(f"the reader in {name} does not read")
+running = readers.start(directory)
 print("$ xenstore-control live-update " + os.path.relpath(program))
 done = subprocess.run(["build/xenstore-control", "live-update", program], timeout=60)
 if done.returncode:
     sys.exit("the live update was refused")
 time.sleep(0.3)
-for name, reader in running.items():
-    said, _ = reader.communicate("", timeout=20)
-    if reader.returncode:
-        sys.exit(f"the reader in {name} has failed")
-    print(f"the client in {name}: {said.strip()}")
+readers.end(running)
 image = os.readlink(f"/proc/{daemon}/exe")
 if image.removesuffix(" (deleted)") != program:
     sys.exit(f"the daemon's program is {image}")
@@ -333,11 +344,62 @@ if client.wait_event() != ("/local/domain/2/data/new", "kept"):
     sys.exit("the watch was lost")
 print("a watch from before tells of what happens now")
 END
-PYTHONPATH=$top /usr/bin/python3 "$dir/update.py" "$dir" "$top/build/xenstored" "$daemon" \
+PYTHONPATH=$top:$dir /usr/bin/python3 "$dir/update.py" "$dir" "$top/build/xenstored" "$daemon" \
 	>"$dir/out" 2>&1 || fail "live update: $(cat "$dir/out")"
 sed 's/^/    /' "$dir/out"
 show xenstore-read /local/domain/1/name
 is other
+show build/xenstore-control check
+
+say "The hypervisor is replaced, too, under the running daemon and its guests, by another program"
+echo "  in the same process. Domain 3 is killed while that happens."
+show simxen create --name victim --memory 100 3
+cp build/simxen "$dir/new-simxen"
+cat >"$dir/hypervisor.py" <<'END'
+import re, subprocess, sys, time
+import readers
+from tests.lib.xswire import Client
+
+directory, program = sys.argv[1:]
+
+def ids():
+    lines = subprocess.run(["build/simxen", "list"], check=True, capture_output=True, text=True)
+    return {line.split()[0]: line.split()[2] for line in lines.stdout.splitlines()}
+
+client, before = Client(), ids()
+client.watch("@releaseDomain", "all", depth=1)
+running = readers.start(directory)
+print("$ simxen live-update --hash --xen new-simxen & simxen destroy --bare 3")
+update = subprocess.Popen(["build/simxen", "live-update", "--hash", "--xen", program], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+kill = subprocess.Popen(["build/simxen", "destroy", "--bare", "3"])
+said, _ = update.communicate(timeout=60)
+print(said, end="")
+if update.returncode or kill.wait(60) or "pause: " not in said:
+    sys.exit("the update was refused, or the domain was not killed")
+hashes = re.search(r"(\w+) before, (\w+) after", said).groups()
+if hashes[0] != hashes[1]:
+    sys.exit("the domains' memory is not the same")
+time.sleep(0.3)
+readers.end(running)
+events = [event.path for event in client.drain_events()]
+if events != ["@releaseDomain/3"]:
+    sys.exit(f"the events were {events}")
+print("event, once: " + events[0])
+after = ids()
+del before["3"]
+if {domid: after.get(domid) for domid in before} != before or "3" in after:
+    sys.exit(f"unique ids were {before} and are {after}")
+print("the unique ids of the others are unchanged: " + " ".join(after.values()))
+END
+PYTHONPATH=$top:$dir /usr/bin/python3 "$dir/hypervisor.py" "$dir" "$dir/new-simxen" \
+	>"$dir/out" 2>&1 || fail "live update of the hypervisor: $(cat "$dir/out")"
+sed 's/^/    /' "$dir/out"
+has '^pause: '
+show simxen guest 2 -- xenstore-read data/shared
+is secret
+refused simxen live-update --xen build/xenstored
+has 'it cannot take over'
 show build/xenstore-control check
 
 say "The end: the host goes with all its domains, and the directory is removed."

@@ -44,7 +44,7 @@ static int equip(struct host *host, uint32_t domid)
 	return error;
 }
 
-int domains_init(struct host *host)
+int domains_boot(struct host *host)
 {
 	struct hv_domain_config config = {.caps = HV_CAP_CONTROL | HV_CAP_HARDWARE,
 					  .evtchn_abi = HV_EVTCHN_FIFO};
@@ -64,7 +64,7 @@ int domains_init(struct host *host)
 	return error;
 }
 
-void domains_deinit(struct host *host)
+void domains_free(struct host *host)
 {
 	for (uint32_t domid = 0; host->domains && domid < HV_DOMID_FIRST_RESERVED; domid++) {
 		free(host->domains[domid].ports);

@@ -277,12 +277,20 @@ static int read_queue(struct reader *reader, struct handle *handle, uint32_t que
 	return 0;
 }
 
+/* More than a process can have open. */
+#define DESCRIPTORS (1 << 20)
+
+static bool is_descriptor(int32_t fd)
+{
+	return fd >= 0 && fd < DESCRIPTORS;
+}
+
 static int read_handle(struct reader *reader)
 {
 	struct handle_entry entry;
 	struct handle *handle;
 
-	if (!take(reader, &entry, sizeof(entry)) || entry.fd < 0 ||
+	if (!take(reader, &entry, sizeof(entry)) || !is_descriptor(entry.fd) ||
 	    entry.domid >= HV_DOMID_FIRST_RESERVED ||
 	    entry.partial_length > sizeof(entry.partial) || entry.sent_bytes >= sizeof(uint32_t))
 		return -EINVAL;
@@ -339,7 +347,7 @@ static int read_control(struct reader *reader)
 	struct control *control;
 	int error;
 
-	if (!take(reader, &entry, sizeof(entry)) || entry.fd < 0 ||
+	if (!take(reader, &entry, sizeof(entry)) || !is_descriptor(entry.fd) ||
 	    entry.domid >= HV_DOMID_FIRST_RESERVED ||
 	    !terminated(entry.rundir, sizeof(entry.rundir)))
 		return -EINVAL;

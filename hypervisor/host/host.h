@@ -232,8 +232,8 @@ void handle_flush_all(struct host *host);
 /* ---- domains.c ---- */
 
 /* Makes the mechanism's domain 0 and the table. */
-int domains_init(struct host *host);
-void domains_deinit(struct host *host);
+int domains_boot(struct host *host);
+void domains_free(struct host *host);
 int domains_create(struct host *host, uint32_t caller, uint32_t domid, uint32_t flags,
 		   uint64_t pages, const char *name, struct simxen_domain *created);
 int domains_destroy(struct host *host, uint32_t caller, uint32_t domid);

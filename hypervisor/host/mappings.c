@@ -11,7 +11,7 @@
 #include "hypervisor/host/host.h"
 
 /* Ids from here on are not believed. */
-#define MOST (1U << 24)
+#define MOST (1U << 20)
 
 static int grow(struct host *host)
 {

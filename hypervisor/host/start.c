@@ -131,7 +131,7 @@ static int init_machine(struct host *host, const struct host_options *options)
 	hv_init(&host->hv, &config);
 	error = init_memory(host, options->command_line);
 	if (!error)
-		error = domains_init(host);
+		error = domains_boot(host);
 	if (!error)
 		live_update_init(host);
 	return error;
@@ -179,7 +179,7 @@ void host_deinit(struct host *host)
 	hv_deinit(&host->hv);
 	hv_memory_deinit(&host->machine);
 	memory_close(host);
-	domains_deinit(host);
+	domains_free(host);
 	free(host->mappings);
 	free(host->sources);
 	free(host->events);

@@ -103,11 +103,15 @@ def test_versions_up_and_down(host):
 
 
 def in_process(host, code):
-    """Runs code in a process of the host; in it, update() updates the hypervisor."""
+    """Runs code in a process of the host, with simxen() for commands and update()."""
     done = host.python(f"""
 import os, struct, subprocess
+def simxen(*arguments, check=True):
+    plain = {{key: value for key, value in os.environ.items() if not key.startswith("LD_")}}
+    return subprocess.run([{SIMXEN!r}, *arguments], env=plain, check=check,
+                          capture_output=not check).returncode
 def update():
-    subprocess.run([{SIMXEN!r}, "live-update", "--quiet"], check=True)
+    simxen("live-update", "--quiet")
 {code}
 print("fine")
 """)
@@ -228,8 +232,8 @@ e, m = Evtchn(), Manage()
 port = e.bind_virq()
 assert {{d for d, *_ in m.all_changed()}} == {{0, {gone}}}
 unique = m.info(0)[2]
-subprocess.run([{SIMXEN!r}, "destroy", "--bare", "{gone}"], check=True)
-while subprocess.run([{SIMXEN!r}, "create", "--bare", "7"], capture_output=True).returncode:
+simxen("destroy", "--bare", "{gone}")
+while simxen("create", "--bare", "7", check=False):
     pass
 update()
 # Told once; what died and was not asked about is among those that changed.

@@ -133,9 +133,6 @@ def test_without_boot_memory(tmp_path):
 
 def test_only_domain_0_may(host):
     domid = host.create("--bare")
-    done = host.run("exec", "--domain", domid, "--", SIMXEN, "live-update", check=False)
-    # The command is domain 0's, whoever calls it; the hypercall as a guest is refused.
-    assert done.returncode == 0
     host.python("""
 import socket, struct
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -197,3 +194,76 @@ def test_one_that_hangs(tmp_path):
         assert "fell silent" in refusal(host, broken)
         host.update()
         assert host.domains()[domid][1] == unique
+
+
+def test_one_that_does_not_start(life, host, tmp_path):
+    with open(SIMXEN, "rb") as file:
+        image = file.read()
+    assert image.count(b".so.2\0") >= 1
+    start = image.index(b"ld-linux")  # the loader, which is not there under another name
+    other = image[:start] + b"no" + image[start + 2:]
+    said = refusal(host, images.write_program(tmp_path / "other", other))
+    assert "the next hypervisor does not start" in said
+    life.goes_on()
+
+
+@machine_code
+def test_when_both_fail_the_host_is_lost(tmp_path):
+    """Nothing is left to go on. Who asked is told that there is no host."""
+    first = does(tmp_path / "first", "hv_restore_begin", CRASHES)
+    with Host(program=first) as host:
+        host.expected_exit = -signal.SIGILL
+        host.create("--bare")
+        said = refusal(host, does(tmp_path / "second", "hv_restore_finish", CRASHES))
+        assert "No such device" in said
+        host.process.wait(60)
+        host.wait(lambda: host.run("list", check=False).returncode == 1, "the watchdog to end")
+
+
+# ---- streams that changed on the way -----------------------------------------------------------
+
+
+@machine_code
+def test_a_bad_domain_is_lost_alone(host, start_store, tmp_path):
+    life = Life(host, start_store)
+    host.expected_exit = -signal.SIGKILL
+    bad = host.create()
+    process = host.popen("guest", bad, "--", "sleep", "1000")
+    host.guest(bad, "xenstore-write", "data/x", "1")
+    update = images.Interrupted(host, tmp_path)
+    update.flip(update.section(bad) + 20)
+    assert "xen#2 died" in update.goes_back()
+    assert f"domain {bad} is lost: " in host.printed()
+    # It is as after a crash of the guest; its processes end, the store is told, as is the toolstack.
+    process.wait(60)
+    assert host.domains()[bad][0].startswith("-s")
+    assert life.client.wait_event() == ("@releaseDomain", "out")
+    host.run("destroy", bad)
+    assert life.client.wait_event() == ("@releaseDomain", "out")
+    host.wait(lambda: bad not in host.domains(), "the domain to go")
+    life.goes_on(same_process=False)
+
+
+@machine_code
+def test_a_bad_machine_stops_cleanly(tmp_path):
+    with Host() as host:
+        host.expected_exit = -signal.SIGKILL
+        host.create("--bare")
+        update = images.Interrupted(host, tmp_path)
+        kind, position, _ = next(update.records())
+        assert kind == 1
+        update.flip(position)
+        assert "No such device" in update.goes_back()
+        host.wait(lambda: "nothing of the machine's memory was changed" in host.printed(),
+                  "the last words")
+        host.wait(lambda: host.run("list", check=False).returncode == 1, "the host to end")
+
+
+@machine_code
+def test_nothing_changed_on_the_way(host, start_store, tmp_path):
+    """What the tests above do, without the change."""
+    life = Life(host, start_store)
+    host.expected_exit = -signal.SIGKILL
+    update = images.Interrupted(host, tmp_path)
+    assert "xen#2 died" in update.goes_back()
+    life.goes_on(same_process=False)

@@ -225,7 +225,7 @@ static void handle_requests(struct core *core, struct client *client, struct inp
 bool client_turn(struct core *core, struct client *client, long budget)
 {
 	struct input input;
-	bool more;
+	bool may_read, more;
 
 	if (client->ignored) {
 		client->readable = false;
@@ -236,12 +236,15 @@ bool client_turn(struct core *core, struct client *client, long budget)
 	/* Memory may have been missing not for a request, but for the next bytes. */
 	if (client->wait == WAIT_MEMORY && core->now >= client->wait_until)
 		client->wait = WAIT_NOT;
-	client->was_reset = false; /* of interest only while its own requests are handled */
 	take_over(core, client, &input);
 	if (client->readable && !client->input_end && !has_request(&input))
 		receive(core, client, &input);
 	handle_requests(core, client, &input, &budget);
-	more = client->wait == WAIT_NOT && !client->ignored && !client->was_reset &&
+	/* Whoever waits for an answer may still hang up, if there is nothing to be done before
+	 * that. */
+	may_read = client->wait == WAIT_NOT ||
+		   (client->wait == WAIT_ANSWER && !has_request(&input));
+	more = may_read && !client->ignored && !client->was_reset &&
 	       (has_request(&input) || (client->readable && !client->input_end));
 	/* Replies are sent together as long as more requests are at hand. */
 	if (!more || !has_request(&input) || client->output_bytes > CLIENT_INPUT_MAX / 2)
