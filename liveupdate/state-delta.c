@@ -186,7 +186,7 @@ int image_set_order(struct tree *tree, const struct stream_text *path,
 		return error;
 	names.parent = parent = edit.node;
 	tree_abandon(tree, &edit);
-	error = place_new(tree, parent, names, kept);
+	error = kept == UINT64_MAX ? EAGAIN : place_new(tree, parent, names, kept);
 	if (error != EAGAIN)
 		return error;
 	error = 0;

@@ -64,6 +64,8 @@ static void test_all(void **state)
 	/* What is not listed stays behind, what is not there is passed over. */
 	ORDER(&small, "x\0b\0y\0c", UINT64_MAX);
 	assert_string_equal(order(&small), "b c a ");
+	ORDER(&small, "b\0a", UINT64_MAX);
+	assert_string_equal(order(&small), "b a c ");
 	small_tree_deinit(&small);
 }
 
