@@ -340,6 +340,14 @@ bench-plots:
 		$(PYTHON) -m tests.bench.hypervisor; }
 	$(Q)$(PYTHON) -m tests.bench.hypervisor --plots docs
 
+# On real Xen in QEMU: the stub domain, and our daemon on the same machine, to compare with.
+.PHONY: bench-stubdom
+bench-stubdom:
+	sh tests/deps.sh --xen
+	$(Q)$(MAKE) --no-print-directory all stubdom
+	$(Q)$(PYTHON) tests/stubdom/check.py --bench
+	$(Q)$(PYTHON) tests/stubdom/check.py --bench --daemon
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
