@@ -37,7 +37,7 @@ struct core_config {
 	uint32_t event_timeout_ms; /* of events for guests, 0 = never */
 	struct quota_limits quota;
 	size_t output_max, snapshot_min; /* bytes; the defaults are for machines with memory */
-	uint64_t generation; /* where generation numbers start */
+	uint64_t generation;		 /* where generation numbers start */
 	struct hash_secret secret;
 };
 
@@ -117,6 +117,18 @@ void core_recheck_domains(struct core *core);
  * there is more to do at once, or -1 when only an event can bring something.
  */
 int core_turn(struct core *core);
+
+/** Have memory that was put aside. Returns whether there was any. */
+static inline bool core_make_room(struct core *core)
+{
+	return core->world->make_room && core->world->make_room(core->world);
+}
+
+/** Whether memory is so short that nothing may be added. */
+static inline bool core_is_short(const struct core *core)
+{
+	return core->world->is_short && core->world->is_short(core->world);
+}
 
 /** Write a message for the administrator. */
 void core_log(struct core *core, int priority, const char *format, ...)
