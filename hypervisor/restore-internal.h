@@ -26,7 +26,7 @@ struct hv_restore_domain {
 	const char *reason[HV_RESTORE_PASSES]; /* what each pass found wrong first */
 	const char *shared_reason;	       /* what somebody found wrong in his share */
 	uint16_t domid;
-	bool shared;	/* all units of work have a share in its mappings */
+	bool shared;	/* all units of work have a share in its mappings and ports */
 	bool contested; /* somebody else claims a frame of it; set by him */
 	bool one_sided; /* a port's other end says something else */
 	bool orphans;	/* it maps frames of a domain that failed before it claimed them */
@@ -57,6 +57,27 @@ struct hv_restore_domain *hv_restore_find(struct hv_restore *restore, uint32_t d
 /** An allocation failed, so that the restore has to end. Returns the sentence that says so. */
 const char *hv_restore_no_memory(struct hv_restore *restore);
 
+#define HV_RESTORE_SLICE 64u
+
+/**
+ * What unit of work number @index does of @count things that are shared out: those from *@first up
+ * to
+ * *@end. One unit in 64 does the share of all of them, because a long loop waits for many cache
+ * lines at the same time.
+ */
+static inline void hv_restore_slice(const struct hv_restore *restore, uint32_t index,
+				    uint64_t count, uint64_t *first, uint64_t *end)
+{
+	uint64_t next = (uint64_t)index + HV_RESTORE_SLICE;
+
+	if (index % HV_RESTORE_SLICE)
+		next = index;
+	else if (next > restore->domain_count)
+		next = restore->domain_count;
+	*first = count * index / restore->domain_count;
+	*end = count * next / restore->domain_count;
+}
+
 /* The passes, on one domain. They return what is wrong, or NULL. */
 
 const char *hv_restore_create(struct hv_restore *restore, struct hv_restore_domain *work);
@@ -85,8 +106,11 @@ void hv_restore_undo_ports(struct hv_restore *restore, struct hv_restore_domain 
 /** Give up all that the domain holds of others. */
 void hv_restore_undo_mappings(struct hv_restore *restore, struct hv_restore_domain *work);
 
-/** See whether a port's other end says something else. */
+/** See whether a port's other end says something else, if that is not shared out. */
 void hv_restore_match_ports(struct hv_restore *restore, struct hv_restore_domain *work);
+
+/** The same for the share that unit of work number @index has in large domains' ports. */
+void hv_restore_match_share(struct hv_restore *restore, uint32_t index);
 
 /* Parts of hv_restore_finish(), with all passes done. */
 

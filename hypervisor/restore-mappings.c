@@ -143,10 +143,11 @@ void hv_restore_share(struct hv_restore *restore, uint32_t index)
 	for (uint32_t i = 0; i < restore->large_count && i < HV_RESTORE_LARGE; i++) {
 		struct hv_restore_domain *work = restore->large[i];
 		const uint64_t count = hv_restore_record(work, HV_RECORD_MAPPINGS)->count;
-		const char *reason = map_some(restore, work, HV_RECORD_MAPPINGS,
-					      count * index / restore->domain_count,
-					      count * (index + 1) / restore->domain_count);
+		const char *reason;
+		uint64_t first, end;
 
+		hv_restore_slice(restore, index, count, &first, &end);
+		reason = map_some(restore, work, HV_RECORD_MAPPINGS, first, end);
 		if (reason)
 			__atomic_store_n(&work->shared_reason, reason, __ATOMIC_RELAXED);
 	}

@@ -109,13 +109,33 @@ static bool is_mutual(struct hv_restore *restore, const struct hv_domain *domain
 	       there->remote == domain->domid && there->number == port;
 }
 
-void hv_restore_match_ports(struct hv_restore *restore, struct hv_restore_domain *work)
+/* See whether all channels of the ports from @first up to @end are mutual. */
+static void match_some(struct hv_restore *restore, struct hv_restore_domain *work, uint64_t first,
+		       uint64_t end)
 {
 	const struct hv_evtchn_table *table = &work->domain->evtchns;
 
-	for (uint32_t port = 1; port < table->capacity && !work->one_sided; port++) {
-		if (table->ports[port].state == HV_EVTCHN_INTERDOMAIN)
-			work->one_sided = !is_mutual(restore, work->domain, port);
+	for (uint64_t port = first; port < end; port++) {
+		if (table->ports[port].state == HV_EVTCHN_INTERDOMAIN &&
+		    !is_mutual(restore, work->domain, (uint32_t)port))
+			__atomic_store_n(&work->one_sided, true, __ATOMIC_RELAXED);
+	}
+}
+
+void hv_restore_match_ports(struct hv_restore *restore, struct hv_restore_domain *work)
+{
+	if (!work->shared)
+		match_some(restore, work, 0, work->domain->evtchns.capacity);
+}
+
+void hv_restore_match_share(struct hv_restore *restore, uint32_t index)
+{
+	for (uint32_t i = 0; i < restore->large_count && i < HV_RESTORE_LARGE; i++) {
+		struct hv_restore_domain *work = restore->large[i];
+		uint64_t first, end;
+
+		hv_restore_slice(restore, index, work->domain->evtchns.capacity, &first, &end);
+		match_some(restore, work, first, end);
 	}
 }
 

@@ -29,6 +29,8 @@ void hv_restore_domain(struct hv_restore *restore, enum hv_restore_pass pass, ui
 		return;
 	if (pass == HV_PASS_SHARE)
 		hv_restore_share(restore, index);
+	if (pass == HV_PASS_MATCH)
+		hv_restore_match_share(restore, index);
 	if (pass == HV_PASS_SHARE || hv_restore_failed(work, pass))
 		return;
 	switch (pass) {

@@ -24,7 +24,7 @@ static unsigned long from_environment(const char *name, unsigned long otherwise)
 }
 
 struct results {
-	unsigned long refused, whole, damaged, failed;
+	unsigned long refused, no_memory, whole, damaged, failed;
 };
 
 static void put(struct stream *stream, size_t at, size_t bytes, uint64_t value)
@@ -122,14 +122,19 @@ static void try_stream(struct world *world, const struct stream *stream, struct 
 	struct world_host *host = world_host_new();
 	struct hv_config config = world_config(host);
 	struct hv_restore restore;
-	int error = hv_restore_begin(&restore, &host->machine->hv, &config, stream->bytes,
-				     stream->size);
+	int error;
 
+	/* Sometimes memory ends, too. */
+	machine_refuse(host->machine, world_pick(world, 10) ? 0 : 1 + world_pick(world, 100));
+	error = hv_restore_begin(&restore, &host->machine->hv, &config, stream->bytes,
+				 stream->size);
 	if (!error) {
 		threads_restore(&restore, 1 + !world_pick(world, 8));
 		error = hv_restore_finish(&restore);
 		hv_restore_end(&restore);
 	}
+	results->no_memory += error == -XEN_ENOMEM;
+	machine_refuse(host->machine, 0);
 	if (error) {
 		assert_non_null(restore.reason);
 		assert_int_equal(host->machine->hv.domains.count, 0);
@@ -177,9 +182,11 @@ static void test_fuzz(void **state)
 		}
 		stream_free(&good);
 	}
-	print_message("%lu refused, %lu restored whole, %lu with %lu domains failed\n",
-		      results.refused, results.whole, results.damaged, results.failed);
-	assert_true(results.refused && results.whole && results.damaged);
+	print_message("%lu refused, %lu of them for want of memory; %lu restored whole, %lu with "
+		      "%lu domains failed\n",
+		      results.refused, results.no_memory, results.whole, results.damaged,
+		      results.failed);
+	assert_true(results.refused && results.no_memory && results.whole && results.damaged);
 	world_free(world);
 }
 

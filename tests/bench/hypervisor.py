@@ -7,7 +7,8 @@ how), in rounds in which every configuration is measured once.
 
     python3 -m tests.bench.hypervisor [--quick] [--rounds N] [--json FILE] [--plots DIRECTORY]
 
---plots draws what the JSON file holds, measured before, instead of measuring.
+--plots draws what the JSON file holds, measured before, instead of measuring, and puts the table
+into hypervisor-live-update.md in the same directory.
 """
 
 import argparse
@@ -52,13 +53,13 @@ def axes(quick):
         "fragments": [(n * 64, Machine(64, 256, n)) for n in FRAGMENTS[few]],
         "list": [(n * 64, Machine(64, 256, n, 1, "list")) for n in FRAGMENTS[few]],
     }
-    crowd = Machine(100 if quick else 10000, 256, 16)
+    crowd = Machine(100 if quick else DOMAINS[-1], 512, 16)
     series["cpus"] = [(n, dataclasses.replace(crowd, cpus=n)) for n in (1, 2)]
     return series
 
 
-# Measured side by side, since they are compared.
-GROUPS = (("domains",), ("memory",), ("fragments", "list"), ("cpus",))
+# Measured side by side, since they are compared; and how many times as often as others.
+GROUPS = ((("domains",), 1), (("memory",), 1), (("fragments", "list"), 1), (("cpus",), 3))
 
 
 def measure(machines, rounds):
@@ -152,6 +153,8 @@ def verdicts(rows):
            f"({faster.low:.2f} to {faster.high:.2f}); target {FASTER}: {met}")
 
 
+TABLE_BEGINS, TABLE_ENDS = "<!-- table -->", "<!-- end of table -->"
+
 PLOT = """set terminal svg size 640,400 font "sans,12" background "white"
 set output "{output}"
 set logscale xy
@@ -192,6 +195,22 @@ def plot(rows, directory):
         print(directory / f"{name}.svg")
 
 
+def fill_in(document, lines):
+    """Put the lines between the marks in a document."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(TABLE_BEGINS)
+    _, end, after = rest.partition(TABLE_ENDS)
+    if not end:
+        raise SystemExit(f"{document}: no place for the table")
+    document.write_text("\n".join([before + TABLE_BEGINS, *lines, end + after]), encoding="utf-8")
+
+
+def report(rows):
+    yield from table(rows)
+    yield ""
+    for sentence in verdicts(rows):
+        yield f"- {sentence}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small machines, few rounds")
@@ -202,19 +221,17 @@ def main():
     if options.plots:
         rows = json.loads(options.json.read_text(encoding="utf-8"))
         plot(rows, options.plots)
+        fill_in(options.plots / "hypervisor-live-update.md", report(rows))
     else:
         series = axes(options.quick)
         records = {}
-        for group in GROUPS:
+        for group, times in GROUPS:
             machines = list(dict.fromkeys(m for name in group for _, m in series[name]))
-            records.update(measure(machines, (2 if options.quick else options.rounds) + 1))
+            records.update(measure(machines, (2 if options.quick else options.rounds * times) + 1))
         rows = rows_of(series, records)
         options.json.parent.mkdir(exist_ok=True)
         options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    print("\n".join(table(rows)))
-    print()
-    for sentence in verdicts(rows):
-        print(f"- {sentence}")
+    print("\n".join(report(rows)))
     return 0
 
 

@@ -21,9 +21,9 @@
 
 #include "hypervisor/restore.h"
 
-#define HANDFUL 16u
+#define HANDFUL 64u	/* few enough to be shared, and many compared with reading clocks */
 #define MOST	64u	/* CPUs */
-#define AHEAD	200000u /* nanoseconds that one CPU may be ahead of another */
+#define AHEAD	100000u /* nanoseconds that one CPU may be ahead of another */
 
 struct cpu {
 	_Alignas(64) pthread_t thread;
