@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The arguments are those of the command that starts a host, so that a list of processes looks the
+ * same.
+ */
 #include "boot.h"
 
 #include <errno.h>

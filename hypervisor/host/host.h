@@ -256,6 +256,20 @@ void mappings_link_free(struct host *host);
 int mappings_remove(struct host *host, uint64_t id);
 void mappings_remove_all(struct host *host, struct control *owner);
 
+/* ---- hypercall-kexec.c ---- */
+
+/* When the machine is there, and before it goes. */
+void host_kexec_init(struct host *host);
+void host_kexec_deinit(struct host *host);
+
+/*
+ * The kexec hypercall of @caller, whose memory is the file @memory (-1: none). An exec that begins
+ * is answered later; see live_update_begin(). After a failure update.kexec.message says why, if
+ * there is more to say than the error does.
+ */
+int host_kexec(struct host *host, struct control *caller, unsigned int command, uint64_t address,
+	       int memory, uint64_t flags, uint64_t patience);
+
 /* ---- shares.c ---- */
 
 /* Grants a new page of the owner's domain to another; the reference or a negative errno. */

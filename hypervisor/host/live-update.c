@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Domains are stopped in steps between turns of the loop. All the rest is one turn, which
+ * ends with another program in this process, or with everything as it was.
+ */
 #include "live-update.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "hand-over.h"
 #include "host.h"
-#include "hypervisor/handover.h"
 #include "hypervisor/liveupdate-option.h"
 #include "hypervisor/save.h"
 #include "watchdog.h"
 
-/* If nothing else is said, domains that have not stopped after this time do not. */
-#define STOP_MS 5000
+/* How long domains may take to stop, if nothing else is said, and at most. */
+#define PATIENCE_MS	 5000U
+#define PATIENCE_MOST_MS 3600000U
 
 int64_t live_update_now(void)
 {
@@ -31,108 +31,19 @@ int64_t live_update_now(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* ---- the hypercall ---- */
-
-static int read_caller(void *data, void *to, uint64_t address, uint64_t size)
-{
-	const int *fd = data;
-
-	if (address > INT64_MAX || pread(*fd, to, size, (off_t)address) != (ssize_t)size)
-		return -EFAULT;
-	return 0;
-}
-
-static int write_caller(void *data, uint64_t address, const void *from, uint64_t size)
-{
-	const int *fd = data;
-
-	if (address > INT64_MAX || pwrite(*fd, from, size, (off_t)address) != (ssize_t)size)
-		return -EFAULT;
-	return 0;
-}
-
-void live_update_init(struct host *host)
+int live_update_begin(struct host *host, struct control *requester, uint64_t flags,
+		      uint64_t patience)
 {
 	struct update *update = &host->update;
-
-	update->mapper = memory_mapper(host);
-	update->program = -1;
-	hv_kexec_init(&update->kexec, &host->hv, &update->mapper, &release_own()->image);
-}
-
-static void drop_program(struct update *update)
-{
-	if (update->program >= 0)
-		close(update->program);
-	update->program = -1;
-}
-
-static void unload(struct update *update)
-{
-	hv_kexec_deinit(&update->kexec);
-	drop_program(update);
-}
-
-void live_update_deinit(struct host *host)
-{
-	unload(&host->update);
-}
-
-/* What was loaded, put where it is going to run: a program that nobody can change any more. */
-static int make_program(struct host *host)
-{
-	const struct hv_kexec_image *image = host->update.kexec.image;
-	int fd = memfd_create("simxen", MFD_CLOEXEC | MFD_ALLOW_SEALING), error = 0;
-
-	if (fd < 0)
-		return -errno;
-	for (uint32_t i = 0; i < image->count && !error; i++) {
-		uint64_t at = image->dests[i] - image->plan.image.first;
-
-		/* What was loaded into boot memory is no part of the program. */
-		if (image->dests[i] >= image->plan.image.first &&
-		    pwrite(fd, memory_frame(host, image->sources[i]), HV_PAGE_SIZE,
-			   (off_t)(at * HV_PAGE_SIZE)) != HV_PAGE_SIZE)
-			error = -EIO;
-	}
-	if (!error && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
-		error = -errno;
-	if (error)
-		close(fd);
-	return error ? error : fd;
-}
-
-/* The mechanism has found nothing wrong; the rest only this process can compare. */
-static int check_program(struct host *host)
-{
-	struct update *update = &host->update;
-	char *message = update->kexec.message;
+	uint64_t deadline;
 	int error;
 
-	drop_program(update);
-	update->program = make_program(host);
-	if (update->program < 0)
-		return update->program;
-	error = release_read(update->program, &update->next);
-	if (error == -ENOEXEC) {
-		snprintf(message, HV_KEXEC_MESSAGE, "it is no program for this machine");
-	} else if (!error && update->next.hand_over != release_own()->hand_over) {
-		snprintf(message, HV_KEXEC_MESSAGE,
-			 "its hand-over file has version %u, that of this one is %u",
-			 update->next.hand_over, release_own()->hand_over);
-		error = -EOPNOTSUPP;
-	}
-	return error;
-}
-
-/* Domains begin to stop. Memory for the stream is taken first, since it costs time. */
-static int begin(struct host *host, struct control *requester, uint64_t flags, uint64_t patience)
-{
-	struct update *update = &host->update;
-	uint64_t deadline = (uint64_t)live_update_now() + patience * 1000000;
-	int error = hv_handover_begin(&update->handover, &update->kexec);
-
+	if (!patience || patience > PATIENCE_MOST_MS)
+		patience = patience ? PATIENCE_MOST_MS : PATIENCE_MS;
+	/* Memory for the stream is taken while domains run, since that takes time. */
+	error = hv_handover_begin(&update->handover, &update->kexec);
 	if (!error) {
+		deadline = (uint64_t)live_update_now() + patience * 1000000;
 		error = hv_quiesce_begin(&host->hv, &update->quiesce, deadline);
 		if (error)
 			hv_handover_undo(&update->handover);
@@ -150,29 +61,6 @@ static int begin(struct host *host, struct control *requester, uint64_t flags, u
 	return 0;
 }
 
-int live_update_kexec(struct host *host, struct control *caller, unsigned int command,
-		      uint64_t address, int memory, uint64_t flags, uint64_t patience)
-{
-	const struct hv_guest_memory guest = {read_caller, write_caller, &memory};
-	struct update *update = &host->update;
-	int error;
-
-	update->kexec.message[0] = '\0';
-	error = hv_kexec_op(&update->kexec, caller->domid, command, address, &guest);
-	if (error)
-		return error;
-	if (command == HV_KEXEC_CMD_LOAD) {
-		error = check_program(host);
-		if (error)
-			unload(update);
-	}
-	if (command == HV_KEXEC_CMD_UNLOAD && !update->kexec.image)
-		drop_program(update);
-	if (command == HV_KEXEC_CMD_EXEC)
-		error = begin(host, caller, flags, patience ? patience : STOP_MS);
-	return error;
-}
-
 /* ---- the way back, before the exec ---- */
 
 void live_update_answer(struct host *host, struct control *requester, int error,
@@ -185,17 +73,26 @@ void live_update_answer(struct host *host, struct control *requester, int error,
 		control_answer(host, requester, 0, report, sizeof(*report));
 }
 
+void live_update_cancel(struct host *host)
+{
+	struct update *update = &host->update;
+
+	if (!update->stopping)
+		return;
+	hv_handover_undo(&update->handover);
+	hv_quiesce_undo(&host->hv, &update->quiesce);
+	hv_kexec_cancel(&update->kexec);
+	update->stopping = false;
+}
+
 static void give_up(struct host *host, int error, const char *why)
 {
 	struct update *update = &host->update;
 
-	hv_handover_undo(&update->handover);
-	hv_quiesce_undo(&host->hv, &update->quiesce);
-	update->stopping = false;
+	live_update_cancel(host);
 	snprintf(update->report.refusal, sizeof(update->report.refusal), "%s", why);
 	host_settle(host);
 	handle_flush_dirty(host);
-	hv_kexec_cancel(&update->kexec);
 	live_update_answer(host, update->requester, error, &update->report);
 }
 
@@ -291,12 +188,12 @@ static int execute(struct host *host)
 }
 
 /* The stream, in the machine's memory, and the image in its place. */
-static int save(struct host *host)
+static int save(struct host *host, char *why, size_t size)
 {
 	struct hv_handover *handover = &host->update.handover;
 	const struct hv_page_source pages = {.add = hv_handover_page, .data = handover};
 	struct simxen_update *report = &host->update.report;
-	struct hv_frames offender;
+	struct hv_frames offender = {.count = 0};
 	struct hv_writer writer;
 	int error;
 
@@ -307,24 +204,30 @@ static int save(struct host *host)
 		error = hv_handover_seal(handover, &offender);
 	while (!error && hv_handover_relocate(handover))
 		;
+	if (offender.count)
+		snprintf(why, size, "frame %llu, which must survive, is in boot memory: %s",
+			 (unsigned long long)offender.first, hv_frame_type_name(offender.type));
+	else if (error)
+		snprintf(why, size, "there is not enough memory for the stream");
 	return error;
 }
 
 static void finish(struct host *host)
 {
 	struct update *update = &host->update;
-	const char *why = "there is not enough memory for the stream";
+	char why[120];
 	int error;
 
 	if (update->check_memory)
 		update->report.hash_before = memory_hash(host);
 	handle_flush_dirty(host);
 	update->paused_at = live_update_now();
-	error = save(host);
+	error = save(host, why, sizeof(why));
 	update->report.save = live_update_now() - update->paused_at;
 	if (!error) {
 		error = execute(host);
-		why = "the next hypervisor does not start";
+		snprintf(why, sizeof(why), "the next hypervisor does not start: %s",
+			 strerror(-error));
 	}
 	give_up(host, error, why);
 }

@@ -41,18 +41,16 @@ struct update {
 	struct simxen_update report;
 };
 
-/* Before anything else, when the machine is there. */
-void live_update_init(struct host *host);
-void live_update_deinit(struct host *host);
-
 /*
- * The kexec hypercall of @caller, whose memory is the file @memory (-1: none). An exec that begins
- * makes the caller the requester, who is answered when it is over; @patience is how many
- * milliseconds domains have to stop (0: some seconds). After a failure
- * update.kexec.message says why, if there is more to say than the error does.
+ * Begins with the program that is loaded. @requester is answered when it is over. @flags:
+ * SIMXEN_KEXEC_HASH; @patience: how many milliseconds domains have to stop, 0: some seconds.
+ * Returns 0, or an error of the exec command.
  */
-int live_update_kexec(struct host *host, struct control *caller, unsigned int command,
-		      uint64_t address, int memory, uint64_t flags, uint64_t patience);
+int live_update_begin(struct host *host, struct control *requester, uint64_t flags,
+		      uint64_t patience);
+
+/* Calls it off, if it has begun; nobody is answered. */
+void live_update_cancel(struct host *host);
 
 /* Tells how it ended, to whoever asked for it (NULL: nobody). */
 void live_update_answer(struct host *host, struct control *requester, int error,

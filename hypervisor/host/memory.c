@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file and its mapping; ring pages, which have fixed places; and what tests want to know of
+ * the rest.
+ */
 #include "memory.h"
 
 #include <errno.h>

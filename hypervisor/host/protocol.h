@@ -29,7 +29,10 @@
 #define SIMXEN_EVTCHN_SOCKET  "evtchn"
 #define SIMXEN_MEMORY	      "memory"
 
-/* Changes when two builds can no longer talk to each other. */
+/*
+ * Changes when two builds can no longer talk to each other; then one cannot replace the other,
+ * since processes keep their libraries. Requests are added at the end only.
+ */
 #define SIMXEN_PROTOCOL 1U
 
 #define SIMXEN_PAGE_SIZE 4096U

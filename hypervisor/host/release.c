@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The note of this build, and the reading of others'.
+ */
 #include "release.h"
 
 #include <elf.h>
@@ -34,7 +37,8 @@ static const struct {
 			      .memory = RELEASE_MEMORY,
 			      .stream = HV_STREAM_ABILITIES},
 		    .name = RELEASE_NAME,
-		    .hand_over = HAND_OVER_VERSION},
+		    .hand_over = HAND_OVER_VERSION,
+		    .protocol = SIMXEN_PROTOCOL},
 };
 
 const struct release *release_own(void)

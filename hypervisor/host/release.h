@@ -18,7 +18,7 @@ struct release {
 	struct hv_image_note image; /* what the mechanism looks at */
 	char name[32];
 	uint32_t hand_over; /* version of the file that crosses the exec */
-	uint32_t unused;
+	uint32_t protocol;  /* that processes speak, who keep their libraries */
 };
 
 /* This build. */

@@ -344,10 +344,10 @@ static int store_port(struct request *request)
 static int kexec(struct request *request)
 {
 	const uint64_t *arg = request->message->arg;
-	int result = live_update_kexec(request->host, request->control, (unsigned int)arg[0],
-				       arg[1], request->received, arg[2], arg[3]);
+	int result = host_kexec(request->host, request->control, narrow(arg[0]), arg[1],
+				request->received, arg[2], arg[3]);
 
-	request->later = request->host->update.requester == request->control;
+	request->later = result == 0 && arg[0] == HV_KEXEC_CMD_EXEC;
 	if (result < 0) {
 		request->answer_length = strlen(request->host->update.kexec.message);
 		memcpy(request->data, request->host->update.kexec.message, request->answer_length);

@@ -133,7 +133,7 @@ static int init_machine(struct host *host, const struct host_options *options)
 	if (!error)
 		error = domains_boot(host);
 	if (!error)
-		live_update_init(host);
+		host_kexec_init(host);
 	return error;
 }
 
@@ -175,7 +175,7 @@ void host_deinit(struct host *host)
 		control_close(host, host->controls);
 	while (host->handles)
 		handle_close(host, host->handles);
-	live_update_deinit(host);
+	host_kexec_deinit(host);
 	hv_deinit(&host->hv);
 	hv_memory_deinit(&host->machine);
 	memory_close(host);

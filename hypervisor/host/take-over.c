@@ -187,7 +187,7 @@ int take_over(struct host *host, int file, const char *command_line)
 		error = connect_all(host, file, &head);
 	if (error)
 		return go_back(file, &head, again);
-	live_update_init(host);
+	host_kexec_init(host);
 	restored = live_update_now();
 	if (head.check_memory)
 		head.report.hash_after = memory_hash(host);

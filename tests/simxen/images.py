@@ -17,7 +17,7 @@ MAGIC = b"HVXinote"
 NOTE = struct.Struct("<QQQQII8sIIQQQ32sII")
 FIELDS = ("image_size", "init_offset", "init_size", "boot_size", "frame_info_size", "reserved",
           "stream_magic", "oldest", "newest", "writes", "reads", "requires", "name", "hand_over",
-          "unused")
+          "protocol")
 
 # What a function does instead of its work (x86-64).
 CRASHES = b"\x0f\x0b"

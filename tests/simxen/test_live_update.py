@@ -102,6 +102,16 @@ def test_versions_up_and_down(host):
         assert identities(host) == before
 
 
+def test_the_release_that_is_modelled_stays():
+    with Host("--xen", "4.17") as host:
+        in_process(host, """
+for _ in range(2):
+    assert Manage().info(0) == -errno.EACCES
+    assert Call().domctl(5, 0x15, 0)[0] == 0
+    update()
+""")
+
+
 def in_process(host, code):
     """Runs code in a process of the host, with simxen() for commands and update()."""
     done = host.python(f"""
@@ -402,9 +412,8 @@ def test_a_domid_is_used_again_across_an_update(host, start_store):
         [("@releaseDomain/9", "out")]
 
 
-def test_both_updates(host, start_store):
+def test_both_updates(host, store):
     """The store updates itself before, after and while the hypervisor does."""
-    store = start_store("ours")
     talk = Talk(host, store)
     talk.start()
     try:
@@ -419,6 +428,39 @@ def test_both_updates(host, start_store):
     finally:
         talk.end()
     assert store.alive()
+
+
+def test_domains_that_come_and_go(host, start_store):
+    """Each one's beginning and end is told once, whatever is replaced meanwhile."""
+    store = start_store("ours")
+    client = store.connect()
+    client.watch("@introduceDomain", "in", depth=1)
+    client.watch("@releaseDomain", "out", depth=1)
+    stop, made, failures = threading.Event(), [], []
+
+    def come_and_go():
+        try:
+            while not stop.is_set():
+                made.append(host.create())
+                assert host.guest(made[-1], "xenstore-read", "domid").stdout == f"{made[-1]}\n"
+                host.run("destroy", made[-1])
+        except Exception as error:  # pylint: disable=broad-except
+            failures.append(error)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for i in range(UPDATES * COUNT):
+            host.update((SIMXEN, NEWER)[i % 2])
+    finally:
+        stop.set()
+        thread.join()
+    assert not failures
+    expected = [event for domid in made for event in ((f"@introduceDomain/{domid}", "in"),
+                                                      (f"@releaseDomain/{domid}", "out"))]
+    assert [client.wait_event() for _ in expected] == expected
+    assert released(client) == []
+    assert set(host.domains()) == {0}
 
 
 def test_a_store_that_starts_in_the_middle(host, start_store):

@@ -91,6 +91,8 @@ def test_versions_that_do_not_meet(life, host, tmp_path):
     assert "would not read a record" in refusal(host, reads)
     cables = says(tmp_path / "cables", hand_over=77)
     assert "hand-over file has version 77" in refusal(host, cables)
+    speaks = says(tmp_path / "speaks", protocol=2)
+    assert "speaks version 2 of the protocol" in refusal(host, speaks)
     life.goes_on()
 
 
