@@ -247,6 +247,11 @@ $(OUT)/tests/ninep-guest: $(OBJ)/tests/ninep/guest.o $(OUT)/libninep.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxenstore -lxenevtchn -lxengnttab
 
+$(OUT)/tests/bench/reader: $(OBJ)/tests/bench/reader/reader.o
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 $(OUT)/tests/bench/xsbench: $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -283,7 +288,7 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench \
+test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/bench/reader \
 		$(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
@@ -321,7 +326,8 @@ soak: deps
 
 .PHONY: bench
 bench: deps
-	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench build/tests/bench/hvbench $(STANDIN)
+	$(Q)$(MAKE) --no-print-directory all build/tests/bench/xsbench build/tests/bench/hvbench \
+		build/tests/bench/reader $(STANDIN)
 	$(Q)$(PYTHON) -m tests.bench
 	$(Q)$(PYTHON) -m tests.bench.update
 	$(Q)$(PYTHON) -m tests.bench.hypervisor
@@ -334,6 +340,14 @@ bench-plots:
 		$(MAKE) --no-print-directory build/tests/bench/hvbench && \
 		$(PYTHON) -m tests.bench.hypervisor; }
 	$(Q)$(PYTHON) -m tests.bench.hypervisor --plots docs
+
+# On real Xen in QEMU: the stub domain, and our daemon on the same machine, to compare with.
+.PHONY: bench-stubdom
+bench-stubdom:
+	sh tests/deps.sh --xen
+	$(Q)$(MAKE) --no-print-directory all stubdom
+	$(Q)$(PYTHON) tests/stubdom/check.py --bench
+	$(Q)$(PYTHON) tests/stubdom/check.py --bench --daemon
 
 .PHONY: install
 install: all

@@ -168,9 +168,7 @@ static int remember(struct restore *restore, uint32_t id, struct client *client)
 		uint32_t size = restore->clients ? restore->clients : 64;
 		struct client **table;
 
-		/* Ids are small numbers given one after the other; others are not ours to believe.
-		 */
-		if (id > 1000000)
+		if (id > STREAM_CONNECTION_ID_MAX)
 			return EINVAL;
 		while (size <= id)
 			size *= 2;

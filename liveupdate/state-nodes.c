@@ -401,8 +401,11 @@ int restore_node(struct restore *restore, const struct stream_node *in)
 		error = 0;
 	} else if (!error && (path_is_root(in->path, in->path_len) || in->path[0] == '@')) {
 		error = restore_top(restore, in, perms);
-	} else if (!error) {
+	} else if (!error && in->path[0] == '/') {
 		error = restore_below(restore, in, perms);
+	} else if (!error) {
+		restore_dropped(restore, &restore->report->dropped_nodes, "node %s: that is no path",
+				in->path);
 	}
 	perms_unref(&restore->core->state.store.perms, perms);
 	return error;

@@ -316,6 +316,8 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 	struct perms *perms;
 	int error;
 
+	if (!base->root)
+		return EINVAL;
 	/* Also for a client that could not be restored: the next one's are from there on. */
 	if (in->operation == STREAM_REMOVE) {
 		if (!tree_find(base, in->path.data, in->path.count))

@@ -136,6 +136,9 @@ void check_connection(struct stream_checker *checker, const struct stream_record
 	uint32_t messages = connection->partial_len > 0;
 
 	checker->report->connections++;
+	if (connection->id > STREAM_CONNECTION_ID_MAX)
+		check_error(checker, record->offset, "connection with the impossible number %u",
+			    connection->id);
 	if (check_find_connection(checker, connection->id)) {
 		check_error(checker, record->offset, "second connection with the number %u",
 			    connection->id);

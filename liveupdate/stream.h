@@ -55,6 +55,9 @@ struct stream_global {
 
 enum stream_connection_type { STREAM_RING = 0, STREAM_SOCKET = 1 };
 
+/* Ids are small numbers, given one after the other. */
+#define STREAM_CONNECTION_ID_MAX 1000000u
+
 struct stream_connection {
 	uint32_t id;   /* what other records refer to; not zero */
 	uint16_t type; /* enum stream_connection_type */

@@ -188,6 +188,21 @@ def test_a_domain_is_destroyed(site):
     assert other.ask("write file 10") == "ok"
 
 
+def test_a_domain_that_was_never_introduced(site):
+    """The Xenstore's own domain is one, on older hosts; its device is there all the same."""
+    domid = site.host.create("--bare")
+    site.write(f"/local/domain/{domid}/name", "Xenstore")
+    site.attach(domid)
+    for _ in range(2):
+        daemon = site.daemon()
+        site.wait(lambda: site.back(domid, "state") == "2", "the offer")
+        site.host.run("destroy", site.create())  # somebody's end is told
+        other, _ = site.connected()
+        assert other.ask("write file 10") == "ok"
+        assert site.back(domid, "state") == "2"
+        daemon.kill()
+
+
 def test_a_guest_process_ends(site):
     """As when a domain crashes: its pages are revoked, its port is closed, its nodes stay."""
     daemon = site.daemon()

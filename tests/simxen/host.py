@@ -154,10 +154,11 @@ class Store:
             with open(config, "w", encoding="ascii") as file:
                 file.write(peer.OXENSTORED_CONFIG)
             options = ["--no-fork", "--config-file", config]
+        libraries = "" if name == "ours" else peer.extracted()["PEER_LIBS"]
         self.output = open(os.path.join(self.rundir, "output"), "wb")
         self.process = subprocess.Popen(
             [SIMXEN, "exec", "--rundir", self.rundir, "--", self.program, *options],
-            env=dict(host.env, LD_LIBRARY_PATH=peer.extracted()["PEER_LIBS"]), cwd=self.rundir,
+            env=dict(host.env, LD_LIBRARY_PATH=libraries), cwd=self.rundir,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent)
         host.env["XENSTORED_RUNDIR"] = self.rundir

@@ -18,6 +18,7 @@ SOURCE = r"""
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -52,6 +53,20 @@ static void check_until(int end)
 		if (progress >= end)
 			return;
 	}
+}
+
+/* The file is something else from now on. */
+static void replace_file(const char *name)
+{
+	char other[4096];
+	FILE *file;
+
+	snprintf(other, sizeof(other), "%%s.new", name);
+	file = fopen(other, "w");
+	fputs("no program\n", file);
+	fchmod(fileno(file), 0755);
+	fclose(file);
+	rename(other, name);
 }
 
 int main(int argc, char **argv)
@@ -94,6 +109,8 @@ CHECKS = {
     "says nonsense": 'send(talk, "\\0\\1\\2", 3, 0);',
     "hangs at the end": "check_until(1); hear(&image); for (;;) pause();",
     "ends well without checking": "return 0;",
+    "is replaced on the disk": 'check_until(1); hear(&image); replace_file(argv[0]);'
+                               ' send(talk, "r", 1, 0); return 0;',
 }
 
 

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates that go wrong: somebody serves all clients afterwards, and nothing is lost."""
 
+import os
+import re
+import select
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
+
+from tests.lib import xswire
 
 from tests.lib.daemon import binary
 from tests.lib.xswire import Type, message, strings
 from tests.update.fake import CHECKS, build
-from tests.update.live import DEADLINE, Live, exec_time, running, tree, wait_for
+from tests.update.live import (DEADLINE, Live, children_of, exec_time, running, tree,
+                               wait_for)
 from tests.update.onhost import HostLive
+
+
+COUNT = int(os.environ.get("COUNT", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +157,69 @@ def test_a_missing_dynamic_loader(daemon, work, tmp_path):
     refused(daemon, work, file=str(file))
 
 
-@pytest.mark.parametrize("name", sorted(CHECKS))
+@pytest.mark.parametrize("name", sorted(set(CHECKS) - {"is replaced on the disk"}))
 def test_a_program_that_does_not_take_the_state(daemon, work, programs, name):
     text = refused(daemon, work, file=build(programs, name))
     assert "state" in text
     assert ("too old" in text) == (name == "refuses the state")
+
+
+def test_a_file_that_is_replaced_after_it_has_checked(daemon, work, tmp_path):
+    assert "activating" in refused(daemon, work, file=build(tmp_path, "is replaced on the disk"))
+
+
+# -- helpers that are killed, at every step --------------------------------------------------------
+
+def helpers(pid):
+    """{"check" or "guard": pid} of the daemon's helpers that have been executed."""
+    found = {}
+    for child in children_of(pid).split():
+        try:
+            with open(f"/proc/{child}/environ", "rb") as file:
+                role = re.search(rb"XENSTORED_INHERITANCE=(\w+)", file.read())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if role and running(child):
+            found[role.group(1).decode()] = int(child)
+    return found
+
+
+def catch(pid, role, asker):
+    """Its pid as soon as it is there; None when the update was over before."""
+    while not select.select([asker], [], [], 0)[0]:
+        if role in helpers(pid):
+            return helpers(pid).get(role)
+    return None
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("role", ["check", "guard"])
+def test_a_helper_that_fails(role, signal_number):
+    """At moments from its start to the end of the update; nobody notices, but for the asker."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        work = Work(daemon)
+        answers, hit = [], 0
+        for i in range(COUNT * 8):
+            pid, asker = daemon.current(), daemon.connect(DEADLINE)
+            req = daemon.request_update(asker)
+            victim = catch(pid, role, asker)
+            time.sleep(i % 8 * 0.0003)
+            try:
+                os.kill(victim, signal_number)
+                hit += 1
+            except (ProcessLookupError, TypeError):
+                victim = None
+            reply = asker.recv_reply(DEADLINE)
+            assert reply.req_id == req
+            answers.append(reply.payload)
+            if victim and running(victim):
+                os.kill(victim, signal.SIGKILL)
+            assert daemon.current() == pid
+            work.check()
+        assert hit, answers
+        daemon.updated()
+        work.check()
+        work.finish()
 
 
 TAKEN_OVER = ["ends at once", "ends well at once", "crashes", "is killed", "hangs", "is stopped",
@@ -208,6 +277,128 @@ def test_no_room_for_another_process(daemon, work):
     work.check()
     daemon.updated()
     work.finish()
+
+
+HALF_WAY = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int left = -1;
+
+__attribute__((constructor)) static void look(void)
+{
+	const char *role = getenv("XENSTORED_INHERITANCE");
+
+	if (role && !strncmp(role, "update", 6))
+		left = atoi(getenv("CRASH_AFTER"));
+}
+
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (!left--)
+		_exit(1);
+	return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+}
+"""
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 4, 7])
+def test_a_new_program_that_ends_half_way_through_its_restore(tmp_path, after):
+    """The real one, in the middle of its connections."""
+    library, source = tmp_path / "half.so", tmp_path / "half.c"
+    source.write_text(HALF_WAY)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    with Live(env={"LD_PRELOAD": str(library), "CRASH_AFTER": str(after)}) as daemon:
+        work = Work(daemon)
+        taken_over(daemon, work)
+        taken_over(daemon, work)
+        work.finish()
+
+
+def test_a_guard_with_many_clients(programs):
+    """More descriptors than one message can carry."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        work = Work(daemon)
+        many = [daemon.connect(DEADLINE) for _ in range(450)]
+        for i, client in enumerate(many):
+            client.write(f"/many/{i}", b"%d" % i)
+        work.before = tree(work.plain)
+        taken_over(daemon, work, file=build(programs, "hangs"))
+        for i, client in enumerate(many):
+            assert client.read(f"/many/{i}") == b"%d" % i
+        work.finish()
+
+
+# -- no room ------------------------------------------------------------------------------------
+
+def limit(pid, what):
+    subprocess.run(["prlimit", "--pid", str(pid), what], check=True)
+
+
+def test_no_memory_for_a_new_program(daemon, work):
+    with open(f"/proc/{daemon.pid}/statm", encoding="ascii") as statm:
+        size = int(statm.read().split()[0]) * os.sysconf("SC_PAGESIZE")
+    asker = daemon.connect(DEADLINE)
+    limit(daemon.pid, f"--as={size + 4096}:")
+    text = daemon.update(client=asker)
+    assert text != "OK"
+    limit(daemon.pid, "--as=unlimited:")
+    work.check()
+    daemon.updated()
+    work.check()
+    work.finish()
+
+
+def test_no_room_in_memory_files(daemon, work):
+    limit(daemon.pid, "--fsize=100:")
+    assert daemon.update() == "Dump write error"
+    limit(daemon.pid, "--fsize=unlimited:")
+    work.check()
+    daemon.updated()
+    work.finish()
+
+
+# -- the daemon is to end -----------------------------------------------------------------------
+
+def nobody_serves(socket):
+    try:
+        xswire.Client(socket).close()
+    except OSError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", ["hangs", "is stopped"])
+def test_an_end_that_is_asked_for_while_nobody_serves(programs, name):
+    """It is not the new program's failure, and no guard makes up for it."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        asker, pid = daemon.connect(DEADLINE), daemon.pid
+        daemon.request_update(asker, build(programs, name))
+        wait_for(lambda: open(f"/proc/{pid}/cmdline", "rb").read().startswith(
+            str(programs).encode()), "the new program")
+        daemon.expected_exit = -signal.SIGKILL
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not running(pid), "the end of the new program")
+        wait_for(lambda: nobody_serves(daemon.socket), "the end of the guard")
+        time.sleep(0.2)
+        assert nobody_serves(daemon.socket)
+
+
+def test_an_end_that_is_asked_for_at_any_moment():
+    for i in range(COUNT * 12):
+        with Live() as daemon:
+            asker, pid = daemon.connect(DEADLINE), daemon.pid
+            daemon.request_update(asker)
+            time.sleep(i * 0.0007)
+            daemon.expected_exit = -signal.SIGTERM
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: not running(pid), "the end of the daemon")
+            wait_for(lambda: nobody_serves(daemon.socket), "the end of its guard")
+            time.sleep(0.02)
+            assert nobody_serves(daemon.socket)
 
 
 def test_the_requester_is_gone_when_the_guard_takes_over(programs):

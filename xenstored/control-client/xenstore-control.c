@@ -27,14 +27,15 @@ enum {
 static void usage(FILE *out)
 {
 	fputs("Usage: xenstore-control <command> [<argument>...]\n"
-	      "       xenstore-control live-update [-c <cmdline>] [-F] [-t <timeout>] "
-	      "[-v <version>] <file>\n"
+	      "       xenstore-control live-update [-c <cmdline>] [-F] [-m <way>] "
+	      "[-t <timeout>] [-v <version>] <file>\n"
 	      "       xenstore-control --help\n"
 	      "\n"
 	      "Sends <command> to xenstored and prints the answer; the command \"help\" lists\n"
 	      "what the running xenstored knows. live-update replaces xenstored by <file>:\n"
 	      "  -c <cmdline>  command line of the new xenstored (default: the present one)\n"
 	      "  -F            after the timeout go on in spite of open transactions\n"
+	      "  -m <way>      of the state in a stub domain: memory or file\n"
 	      "  -t <timeout>  seconds to wait for open transactions (default 60)\n"
 	      "  -v <version>  version of the migration stream\n"
 	      "\n"

@@ -259,6 +259,8 @@ static void background(struct core *core)
 	core->starved = false;
 	if (core->changes_left)
 		core_domains_changed(core);
+	if (core->rechecking)
+		core_recheck_some(core);
 	core_bury_some(core, BACKGROUND_WORK);
 	core->starved |= release_some(&core->state, BACKGROUND_WORK) != 0;
 	if (core->starved && core->world->make_room)
@@ -281,7 +283,8 @@ int core_turn(struct core *core)
 	wake_waiting(core);
 	run_clients(core);
 	background(core);
-	if (!TAILQ_EMPTY(&core->runnable) || core->recheck || core->changes_left)
+	if (!TAILQ_EMPTY(&core->runnable) || core->recheck || core->changes_left ||
+	    core->rechecking)
 		return 0;
 	if (!core->starved && (core_has_releases(core) || store_has_dead(&core->state.store)))
 		return 0;

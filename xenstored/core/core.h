@@ -37,7 +37,7 @@ struct core_config {
 	uint32_t event_timeout_ms; /* of events for guests, 0 = never */
 	struct quota_limits quota;
 	size_t output_max, snapshot_min; /* bytes; the defaults are for machines with memory */
-	uint64_t generation; /* where generation numbers start */
+	uint64_t generation;		 /* where generation numbers start */
 	struct hash_secret secret;
 };
 
@@ -72,9 +72,12 @@ struct core {
 	bool recheck;		/* something happened that may let waiting clients go on */
 	bool starved;		/* put-off work could not go on for lack of memory */
 	bool changes_left;	/* of domains, to be asked for in the next turn */
-	bool owed;		/* some domain's shutdown could not be told for lack of memory */
-	bool owed_bare;		/* of these, the bare @releaseDomain */
-	char *input;		/* shared receive buffer, CLIENT_INPUT_MAX bytes */
+	bool rechecking;	/* all domains are being asked for, */
+	bool recheck_bare;	/* one of them has had its shutdown told, */
+	unsigned int recheck_next; /* and this domid is next */
+	bool owed;		   /* some domain's shutdown could not be told for lack of memory */
+	bool owed_bare;		   /* of these, the bare @releaseDomain */
+	char *input;		   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
 	char *spare;  /* another one, for a client whose rest cannot be stored; may be NULL */
 	char *output; /* shared send buffer, CLIENT_INPUT_MAX bytes */
 };
@@ -108,7 +111,10 @@ void core_ready(struct core *core, struct client *client, bool readable, bool wr
 /** Something changed with the domains: ask the back-end and act, in slices if it is much. */
 void core_domains_changed(struct core *core);
 
-/** Ask the back-end about every domain that is known, after a time of not listening. */
+/**
+ * Ask the back-end about every domain that is known, after a time of not listening: in the next
+ * turns, some in each.
+ */
 void core_recheck_domains(struct core *core);
 
 /**

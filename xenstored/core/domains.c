@@ -392,20 +392,31 @@ void core_domains_changed(struct core *core)
 
 void core_recheck_domains(struct core *core)
 {
-	struct domain *domain, *next;
-	bool bare = false;
+	core->recheck_next = 0;
+	core->rechecking = true;
+}
 
-	for (domain = TAILQ_FIRST(&core->state.domains.list); domain; domain = next) {
-		struct domain_state state = {0};
+/* Some of the domains; a bare @releaseDomain for all of them comes at the end. */
+void core_recheck_some(struct core *core)
+{
+	int left = CHANGES_A_TURN;
 
-		next = TAILQ_NEXT(domain, link);
-		if (domstate_get(core->world->domstate, domain->domid, &state))
+	for (; left > 0 && core->recheck_next < DOMID_FIRST_RESERVED; core->recheck_next++) {
+		struct domain_state state = {.domid = core->recheck_next};
+
+		if (!domain_find(&core->state.domains, core->recheck_next))
+			continue;
+		if (domstate_get(core->world->domstate, core->recheck_next, &state))
 			state.state = 0;
-		state.domid = domain->domid;
-		evaluate(core, &state, &bare);
+		state.domid = core->recheck_next;
+		left -= evaluate(core, &state, &core->recheck_bare) ? CHANGES_A_DEATH : 1;
 	}
-	if (bare)
+	if (core->recheck_next < DOMID_FIRST_RESERVED)
+		return;
+	core->rechecking = false;
+	if (core->recheck_bare)
 		tell_bare(core);
+	core->recheck_bare = false;
 }
 
 void core_tell_owed(struct core *core)

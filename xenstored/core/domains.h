@@ -49,4 +49,7 @@ void core_bury_some(struct core *core, long work);
 /** Tell about shutdowns that could not be told for lack of memory. */
 void core_tell_owed(struct core *core);
 
+/** Go on with core_recheck_domains(). */
+void core_recheck_some(struct core *core);
+
 #endif

@@ -122,10 +122,13 @@ int checker_run(const struct inheritance *inheritance)
 	struct stream_report report = {.problem = &problem, .room = 1};
 	struct stream_checker *checker = NULL;
 	struct hash_secret secret;
+	int result;
 
 	if (getrandom(&secret, sizeof(secret), 0) == sizeof(secret))
 		checker = stream_checker_new(&secret, &report);
 	if (!checker)
 		return refuse(inheritance->status_fd, 0, strerror(ENOMEM));
-	return check_parts(inheritance->status_fd, &mapping, checker, &report);
+	result = check_parts(inheritance->status_fd, &mapping, checker, &report);
+	stream_checker_free(checker);
+	return result;
 }

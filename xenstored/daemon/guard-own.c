@@ -88,7 +88,12 @@ int guard_hand_over(struct helper *guard, const int *fd, size_t count)
 		n = count < AT_ONCE ? count : AT_ONCE;
 		error = send_some(guard->fd, fd, n);
 	}
-	return error ? error : helper_say(guard->fd, "X", 1);
+	return error;
+}
+
+int guard_watch(struct helper *guard)
+{
+	return helper_say(guard->fd, "X", 1);
 }
 
 static int keep(struct inheritance *inheritance, int32_t number, int fd)

@@ -75,10 +75,13 @@ int guard_start(struct helper *guard, char **argv, int image_fd, unsigned int vi
 int guard_ready(struct helper *guard);
 
 /**
- * The image is complete and the program is about to be replaced: hand @count descriptors that it
- * names over. Returns 0 or a negative errno, after which the program must not be replaced.
+ * Hand @count descriptors that the image names over. Returns 0 or a negative errno, after which the
+ * program must not be replaced.
  */
 int guard_hand_over(struct helper *guard, const int *fd, size_t count);
+
+/** The image is complete, and the program is replaced now. Returns as guard_hand_over(). */
+int guard_watch(struct helper *guard);
 
 /**
  * Start the guard of a foreign program; when this returns it stands by.
@@ -91,7 +94,10 @@ int guard_hand_over(struct helper *guard, const int *fd, size_t count);
 int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int seconds,
 			bool has_nodes, int *status_fd);
 
-/** How many seconds a new program may take to serve, if it needs @more than usual. */
+/**
+ * How many seconds a new program may take to serve, if it needs @more than usual; and as long the
+ * helpers may take to be ready.
+ */
 unsigned int guard_seconds(unsigned int more);
 
 /** As the guard: wait. Returns when this process has to become the daemon; exits otherwise. */

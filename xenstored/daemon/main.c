@@ -221,8 +221,11 @@ int main(int argc, char **argv)
 		if (error)
 			fatal_errno(-error, "going into the background");
 	}
-	paths_make_directory(paths_rundir(daemon.options.rundir));
-	paths_make_directory(XENSTORED_LIBDIR);
+	/* An earlier process image had them. */
+	if (!daemon.options.live_update) {
+		paths_make_directory(paths_rundir(daemon.options.rundir));
+		paths_make_directory(XENSTORED_LIBDIR);
+	}
 	administration_init(&daemon.administration);
 	settings_open_trace(&daemon.options, &daemon.administration.trace);
 	lock_pid_file(&daemon);

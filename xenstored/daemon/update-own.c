@@ -5,8 +5,8 @@
  *      between turns, in slices        then, at once: the pause
  *      ------------------------        ------------------------
  *      the store, from a snapshot      what is different now, everything else
- *      checker reads along             the checker's last word
- *      guard is started                descriptors to the guard
+ *      the checker reads along         the checker's last word
+ *      a guard is started              descriptors to the guard
  *                                      exec
  *
  * Whatever goes wrong before the exec ends the update, and everybody is served as if there had been
@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,12 +35,11 @@
 /* How much of the image may have been written before the checker is told. */
 #define TELL_BYTES (1u << 20)
 
-/* How long checker and guard may take while everybody is served, and how often they are asked. */
-#define HELPERS_MS 60000u
-#define ASK_MS	   1
+/* How often checker and guard are asked whether they are ready, while everybody is served. */
+#define ASK_MS 1
 
 /* How long the checker may take for its last word, and deaths of domains to be through. */
-#define VERDICT_MS 5000
+#define VERDICT_MS 2000
 #define DEATHS_MS  1000u
 
 /* How soon a helper that ends is looked at again. */
@@ -71,9 +71,6 @@ static const char *begin(struct update *update)
 	update->helpers_left = true;
 	if (checker_start(&own->checker, update->file, own->image_fd))
 		return "Error activating new binary.";
-	/* The virq stays bound: a guard could not know the port that a program has bound it to. */
-	if (guard_start(&own->guard, update->argv, own->image_fd, update->host->virq_port))
-		return "Could not start the guard.";
 	update_describe_process(update);
 	if (stream_writer_init(&own->writer, stream_dialect_find("own"), 0, update_sink_put,
 			       own->sink))
@@ -133,14 +130,21 @@ static const char *ask_helpers(struct update *update, bool *ready)
 			return own->why;
 		own->checked = result;
 	}
-	if (!own->guarded) {
+	/*
+	 * Not before the checker is through, so that never both take processors from the clients.
+	 * The virq stays bound: a guard could not know the port that a program has bound it to.
+	 */
+	if (own->checked && !own->guard.pid &&
+	    guard_start(&own->guard, update->argv, own->image_fd, update->host->virq_port))
+		return "Could not start the guard.";
+	if (own->guard.pid && !own->guarded) {
 		result = guard_ready(&own->guard);
 		if (result < 0)
 			return "Could not start the guard.";
 		own->guarded = result;
 	}
 	if (!own->checked || !own->guarded) {
-		if (now - update->session.since < HELPERS_MS)
+		if (now - update->session.since < guard_seconds(0) * (uint64_t)1000)
 			return NULL;
 		return own->guarded ? "The new program did not finish to check the state."
 				    : "Could not start the guard.";
@@ -151,11 +155,10 @@ static const char *ask_helpers(struct update *update, bool *ready)
 	return NULL;
 }
 
-/* The rest of the image, and the checker's last word. Returns why it must not be used, or NULL. */
+/* The rest of the image, for the checker. Returns why it cannot be used, or NULL. */
 static const char *complete(struct update *update)
 {
 	struct update_own *own = &update->own;
-	int result;
 
 	if (image_finish(&own->base, &update->process, &update->session.requester) ||
 	    update_sink_flush(own->sink))
@@ -165,13 +168,19 @@ static const char *complete(struct update *update)
 			    stream_type_name(own->writer.lost.undeclared_type));
 		return "The new program does not understand a part of the state.";
 	}
-	result = checker_tell(&own->checker, own->writer.offset, CHECKER_ALL)
-			 ? -ECHILD
-			 : checker_answer(&own->checker, VERDICT_MS, own->why, sizeof(own->why));
+	/* If it is gone, it has said why. */
+	checker_tell(&own->checker, own->writer.offset, CHECKER_ALL);
+	return NULL;
+}
+
+/* The checker's last word. Returns why the image must not be used, or NULL. */
+static const char *verdict(struct update_own *own)
+{
+	int result = checker_answer(&own->checker, VERDICT_MS, own->why, sizeof(own->why));
+
 	if (result > 0)
 		return NULL;
-	return result && own->why[0] ? own->why
-				     : "The new program did not finish to check the state.";
+	return result ? own->why : "The new program did not finish to check the state.";
 }
 
 static int hand_over(struct update *update)
@@ -187,23 +196,58 @@ static int hand_over(struct update *update)
 	return error;
 }
 
-/* The pause. Returns why it has not led to the new program. */
-static const char *replace(struct update *update, char **argv)
+/*
+ * Under a limit of address space the new program may have no room for what this one holds and for
+ * the image beside it; nor would the guard, which has the same limit.
+ */
+static bool has_room(const struct update *update)
+{
+	struct rlimit limit;
+	unsigned long long pages = 0;
+	FILE *statm;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	statm = fopen("/proc/self/statm", "re");
+	if (statm) {
+		if (fscanf(statm, "%llu", &pages) != 1)
+			pages = 0;
+		fclose(statm);
+	}
+	return pages * (unsigned long long)sysconf(_SC_PAGESIZE) + update->own.writer.offset <=
+	       limit.rlim_cur;
+}
+
+/* What the new program and the guard need, while the checker reads the rest. */
+static const char *prepare_exec(struct update *update)
 {
 	struct update_own *own = &update->own;
-	const char *why = complete(update);
 
-	if (why)
-		return why;
 	update_let_cross(update, true);
 	signals_hold_end(update->signals);
 	fcntl(own->image_fd, F_SETFD, 0);
 	fcntl(own->guard.fd, F_SETFD, 0);
-	if (inheritance_export("update", own->image_fd, own->guard.fd, -1, 0,
-			       update->host->virq_port) ||
-	    hand_over(update)) {
+	if (hand_over(update) || inheritance_export("update", own->image_fd, own->guard.fd, -1, 0,
+						    update->host->virq_port))
+		return "Could not start the guard.";
+	return NULL;
+}
+
+/* The pause. Returns why it has not led to the new program. */
+static const char *replace(struct update *update, char **argv)
+{
+	const char *why = complete(update);
+
+	if (why)
+		return why;
+	if (!has_room(update))
+		return "Not enough memory for the new program.";
+	why = prepare_exec(update);
+	if (!why)
+		why = verdict(&update->own);
+	if (!why && guard_watch(&update->own.guard))
 		why = "Could not start the guard.";
-	} else {
+	if (!why) {
 		execv(update->file, argv);
 		why = "Error activating new binary.";
 	}

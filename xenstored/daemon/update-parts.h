@@ -48,7 +48,7 @@ ssize_t update_crossing(const struct update *update, int **list);
 struct update_sink {
 	int fd;
 	size_t len;
-	char data[1 << 18];
+	char data[1 << 14];
 };
 
 /** Write to the sink, as a stream_writer does; have all of it in the file. Both return an errno. */

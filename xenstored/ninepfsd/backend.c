@@ -4,6 +4,7 @@
  */
 #include "ninepfsd/backend.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,21 +227,33 @@ bool backend_look(struct backend *backend, struct xs_handle *xs, int wake, int64
 	return true;
 }
 
+/* Whether the front-end's nodes are gone for certain. */
+static bool front_is_gone(struct backend *backend, struct xs_handle *xs)
+{
+	char *state;
+
+	if (!backend->front)
+		watch_front(backend, xs);
+	if (!backend->front)
+		return false;
+	state = nodes_read(xs, XBT_NULL, "%s/state", backend->front);
+	if (!state)
+		return errno == ENOENT;
+	free(state);
+	return false;
+}
+
 void backend_domain_released(struct backend *backend, struct xs_handle *xs)
 {
-	char *mark, *front;
-
 	/* The Xenstore's own domain may never have been introduced. */
-	if (backend->connection && backend->introduced &&
-	    !xs_is_domain_introduced(xs, backend->domid))
+	bool introduced = xs_is_domain_introduced(xs, backend->domid);
+	char *mark;
+
+	if (backend->connection && backend->introduced && !introduced)
 		connection_stop(backend->connection);
 	mark = nodes_read(xs, XBT_NULL, "%s/" ATTACHED_NODE, backend->path);
-	if (!mark)
-		return;
-	free(mark);
-	front = backend->front ? nodes_read(xs, XBT_NULL, "%s/state", backend->front) : NULL;
-	if (!front && !xs_is_domain_introduced(xs, backend->domid))
+	if (mark && !introduced && front_is_gone(backend, xs))
 		nodes_remove(xs, backend->path);
-	free(front);
+	free(mark);
 	backend->dirty = true;
 }

@@ -7,11 +7,15 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "stubdom/ring0/clock.h"
 #include "stubdom/ring0/kexec.h"
 #include "stubdom/update/start-info.h"
 #include "stubdom/update/trampoline-page.h"
 
 _Static_assert(sizeof(struct handover) <= LAYOUT_HANDOVER_END - LAYOUT_HANDOVER, "one page");
+/* Milliseconds for the last lines of the log. */
+#define FLUSH_MS 250u
+
 _Static_assert(sizeof(struct ninep_saved) <= sizeof(((struct handover *)0)->files), "it fits");
 
 static bool append(char *line, size_t room, const char *word)
@@ -117,6 +121,8 @@ void update_jump(struct stubdom_update *update, const struct kernel_image *image
 		return;
 	log_message(LOG_NOTICE, "live-update: %zu bytes of state in %s; starting the new image",
 		    memory->state_size, memory->state ? "memory" : "a file");
+	/* What waits to be written does not cross. A back-end that is not there costs this much. */
+	ninep_flush(update->files->ninep, clock_monotonic_ns() / 1000000u + FLUSH_MS);
 	fill_handover(update, memory, state_sum, started);
 	kexec_back()->state = KEXEC_BACK_READY;
 	kexec_jump();

@@ -22,7 +22,7 @@ def make(title, function, wanted, row):
 
     run.__module__ = __name__
     run.quiet = True
-    check(f"protocol: {title}", deadline=20)(run)
+    check(f"protocol: {title}", deadline=60)(run)
 
 
 register()

@@ -77,7 +77,7 @@ _Noreturn void writer_role(void)
 		while (sent < due + AHEAD)
 			send_number(++sent);
 		if (due % EACH == REST)
-			xen_sleep(10);
+			xen_sleep(30);
 		receive_message();
 		if (!is_reply_to(due))
 			fail(due);

@@ -152,9 +152,11 @@ static void test_grows_by_ballooning_to_the_limit(void **state)
 
 	(void)state;
 	start(8 * MB, 16 * MB);
-	while ((address = memory_map(&memory, 64 * 1024))) {
-		own(address, 64 * 1024, 1, true);
-		got += 64 * 1024;
+	for (size_t size = 64 * 1024; size >= PAGE; size /= 16) {
+		while ((address = memory_map(&memory, size))) {
+			own(address, size, 1, true);
+			got += size;
+		}
 	}
 	assert_int_equal(memory.end, 16 * MB);
 	assert_int_equal(memory_available(&memory), 0);
