@@ -92,11 +92,13 @@ PROGRAMS := $(OUT)/xenstored $(OUT)/xenstore-image $(OUT)/xenstore-control $(OUT
 ifeq ($(VARIANT),release)
 PROGRAMS += $(OUT)/xenstored-stubdom
 endif
-ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) $(NINEP_OBJECTS) $(BENCH_OBJECTS) $(HVBENCH_OBJECTS) \
-	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) $(HARNESS_OBJECTS) \
-	$(addsuffix .o,$(UNIT_TESTS)) $(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/ninepfsd/main.o \
-	$(OBJ)/tests/ninep/guest.o $(OBJ)/tests/update/other/extra.o \
-	$(OBJ)/xenstored/control-client/xenstore-control.o
+ALL_OBJECTS := $(CORE_OBJECTS) $(IMAGE_OBJECTS) $(DAEMON_OBJECTS) $(CLIENT_OBJECTS) \
+	$(HYPERVISOR_OBJECTS) $(OBJ)/hypervisor/host/simxen.o \
+	$(NINEP_OBJECTS) $(OBJ)/xenstored/ninepfsd/main.o $(OBJ)/tests/ninep/guest.o \
+	$(UPDATE_OBJECTS) $(PLATFORM_OBJECTS) $(STUBDOM_OBJECTS) \
+	$(BENCH_OBJECTS) $(HVBENCH_OBJECTS) $(HARNESS_OBJECTS) $(addsuffix .o,$(UNIT_TESTS)) \
+	$(OBJ)/tests/update/other/extra.o \
+	$(OBJ)/xenstored/daemon/main.o $(OBJ)/xenstored/control-client/xenstore-control.o
 
 .PHONY: all
 all: $(PROGRAMS) compile_commands.json
@@ -289,7 +291,7 @@ unit: $(UNIT_TESTS)
 # Programs for the tests of a variant.
 .PHONY: test-programs
 test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/bench/reader \
-		$(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
+		$(OUT)/tests/bench/hvbench $(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
 check: deps
