@@ -277,6 +277,73 @@ static void test_log_settings(void **state)
 	free((char *)(uintptr_t)told.file.data);
 }
 
+static void put_node(struct stream_writer *writer, const char *path, unsigned int owner)
+{
+	struct stream_perm perm = {.letter = 'n', .domid = (uint16_t)owner};
+	struct stream_node node = {.path = path,
+				   .path_len = (uint16_t)strlen(path),
+				   .value = (const uint8_t *)path,
+				   .value_len = (uint16_t)strlen(path),
+				   .perms = &perm,
+				   .perm_count = 1};
+
+	assert_int_equal(stream_put_node(writer, &node), 0);
+}
+
+/* An image of another xenstored: what can be restored is, and the rest is told. */
+static void test_what_is_dropped(void **state)
+{
+	struct harness *h = *state;
+	struct stream_global global = {-1, -1};
+	struct image_process process = {.listen_fd = -1, .evtchn_fd = -1};
+	struct stream_buffer image = {0};
+	struct stream_writer writer;
+	struct image_report report;
+	struct answer answer;
+	char path[32];
+
+	harness_create(h, 5);
+	assert_int_equal(stream_writer_init(&writer, stream_dialect_find("4.21"), 0,
+					    stream_buffer_put, &image),
+			 0);
+	stream_put_global(&writer, &global);
+	put_node(&writer, "/", 0);
+	put_node(&writer, "/a", 0);
+	put_node(&writer, "/a/owned", 5);
+	put_node(&writer, "/b", 0);
+	for (int i = 0; i < 40; i++) {
+		snprintf(path, sizeof(path), "/b/%d", i);
+		put_node(&writer, path, 0);
+		if (i == 20)
+			put_node(&writer, "/b/20/below", 5);
+	}
+	put_node(&writer, "/b/20", 5);
+	put_node(&writer, "/b/20/second", 5);
+	put_node(&writer, "/a/late", 0); /* its parent is there, if not the last one */
+	put_node(&writer, "/a/late/below", 0);
+	put_node(&writer, "/none/x", 0);
+	put_node(&writer, "/dead", 9);
+	put_node(&writer, "/dead/below", 0);
+	put_node(&writer, "/no//name", 0);
+	put_node(&writer, "@other", 0);
+	stream_put_end(&writer);
+	assert_int_equal(image_restore(h->core, &process, image.data, image.len, &report), 0);
+	stream_buffer_deinit(&image);
+	harness_run_untold(h);
+	assert_int_equal(report.dropped_nodes, 6);
+	assert_true(harness_logged(h, "node /dead: its owner, domain 9"));
+	assert_true(harness_logged(h, "not restored: node /none/x"));
+	assert_true(harness_logged(h, "not restored: second node /b/20"));
+	assert_true(harness_logged(h, "special node @other"));
+	ok(peer_directory(h->dom0, 0, "/a", &answer));
+	assert_memory_equal(answer.payload, "owned\0late", 11);
+	ok(peer_directory(h->dom0, 0, "/b/20", &answer));
+	assert_string_equal(answer.payload, "below");
+	value_is(h->dom0, 0, "/a/late/below", "/a/late/below");
+	/* What was dropped is on nobody's account. */
+	assert_int_equal(account_of(h, 5)->now[QUOTA_NODES], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +355,7 @@ int main(void)
 		world_test(test_write_credit),
 		world_test(test_ignored_and_ending),
 		world_test(test_log_settings),
+		world_test(test_what_is_dropped),
 	};
 
 	return run_group(tests);
