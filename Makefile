@@ -192,6 +192,7 @@ $(OUT)/libhypervisor.a: $(HYPERVISOR_OBJECTS)
 $(OUT)/simxen: $(OBJ)/hypervisor/host/simxen.o $(OUT)/libhypervisor.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(if $(filter-out build,$(OUT)),$(Q)ln -sfn $(CURDIR)/build/simxen-lib $(OUT)/simxen-lib)
 
 # Builds of another stream version, to be updated from and to: two files know it.
 VERSIONED := hypervisor/stream-reader hypervisor/host/release

@@ -56,8 +56,11 @@ static void put_array(struct left *left, unsigned int index, uint64_t frame)
 	physical_write(left->host->physical, left->words[1] >> 12, index * 8, &frame, 8);
 }
 
-/* Let a hypervisor try; returns the error. When it succeeds, its machine is looked at and freed. */
-static int attempt(struct left *left, struct hv_boot *boot)
+/*
+ * Let a hypervisor try, whose allocation number @refuse fails; returns the error. When it succeeds,
+ * its machine is looked at and freed.
+ */
+static int attempt_without(struct left *left, struct hv_boot *boot, unsigned long refuse)
 {
 	struct hv_memory *memory = calloc(1, sizeof(*memory));
 	struct machine *machine = calloc(1, sizeof(*machine));
@@ -66,6 +69,7 @@ static int attempt(struct left *left, struct hv_boot *boot)
 	assert_non_null(memory);
 	assert_non_null(machine);
 	machine->hidden = HV_DOMID_INVALID;
+	machine->refuse = refuse;
 	error = take_over(left->host, &left->note, &left->image,
 			  left->region.count << HV_PAGE_SHIFT, left->region.first << HV_PAGE_SHIFT,
 			  boot, memory, machine);
@@ -81,6 +85,11 @@ static int attempt(struct left *left, struct hv_boot *boot)
 	free(machine);
 	free(memory);
 	return error;
+}
+
+static int attempt(struct left *left, struct hv_boot *boot)
+{
+	return attempt_without(left, boot, 0);
 }
 
 static void refused(struct left *left, int expected)
@@ -256,12 +265,34 @@ static void test_refused_mappings(void **state)
 	left_free(left);
 }
 
+/* Each allocation of the next hypervisor refused in turn: all is still there for the last one. */
+static void test_refused_allocations(void **state)
+{
+	struct left *left = left_new();
+	struct hv_boot boot;
+	unsigned long nth;
+	int error = -1;
+
+	(void)state;
+	for (nth = 1; error; nth++) {
+		error = attempt_without(left, &boot, nth);
+		if (error)
+			assert_int_equal(error, -XEN_ENOMEM);
+	}
+	assert_true(nth > 30);
+	left_free(left);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_breadcrumb), cmocka_unit_test(test_array),
-		cmocka_unit_test(test_option),	   cmocka_unit_test(test_machine),
-		cmocka_unit_test(test_second_try), cmocka_unit_test(test_refused_mappings),
+		cmocka_unit_test(test_breadcrumb),
+		cmocka_unit_test(test_array),
+		cmocka_unit_test(test_option),
+		cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_second_try),
+		cmocka_unit_test(test_refused_mappings),
+		cmocka_unit_test(test_refused_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

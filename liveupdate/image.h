@@ -151,7 +151,8 @@ int image_set_node(struct tree *tree, const struct stream_text *path,
 
 /**
  * Put the children of @path into the order that is told. Returns 0 or ENOMEM.
- * @kept: the last place given out before the tree began to be changed
+ * @kept: the last place given out before the tree began to be changed; children with a later one are
+ *        put between the others, which stay what they are in other trees. UINT64_MAX: all may move
  */
 int image_set_order(struct tree *tree, const struct stream_text *path,
 		    const struct stream_bytes *names, uint64_t kept);

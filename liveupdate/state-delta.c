@@ -186,11 +186,15 @@ int image_set_order(struct tree *tree, const struct stream_text *path,
 		return error;
 	names.parent = parent = edit.node;
 	tree_abandon(tree, &edit);
-	error = place_new(tree, parent, names, kept);
+	error = kept == UINT64_MAX ? EAGAIN : place_new(tree, parent, names, kept);
 	if (error != EAGAIN)
 		return error;
 	error = 0;
+	kept = tree->store->sequence;
 	while (!error && (child = next_child(&names)))
+		error = move(tree, parent, child, 0);
+	/* Those that are not listed stand in front now. */
+	while (!error && (child = children_at(parent, 0)) && child->sequence <= kept)
 		error = move(tree, parent, child, 0);
 	return error;
 }
@@ -254,7 +258,7 @@ int restore_delta(struct restore *restore, const struct stream_delta *in)
 	case STREAM_REMOVE:
 		return remove_live(restore, in->path.data, in->path.count);
 	case STREAM_ORDER:
-		return image_set_order(&state->live, &in->path, &in->value, 0);
+		return image_set_order(&state->live, &in->path, &in->value, UINT64_MAX);
 	case STREAM_SET:
 		break;
 	default:

@@ -20,6 +20,8 @@ static void check_image(struct stream_checker *checker, const struct stream_reco
 
 	once(checker, record, &checker->image);
 	checker->report->own = true;
+	checker->own_domid = image->own_domid;
+	checker->priv_domid = image->priv_domid;
 	if (image->flags & STREAM_IMAGE_FRAGMENT)
 		checker->report->fragment = true;
 	if (image->flags & ~STREAM_IMAGE_FRAGMENT)

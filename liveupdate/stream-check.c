@@ -322,6 +322,17 @@ static void check_domains(struct stream_checker *checker)
 	}
 }
 
+/* The store's own domain and the privileged one are always there. */
+static void check_store_domains(struct stream_checker *checker, size_t end)
+{
+	const uint16_t domid[] = {checker->own_domid, checker->priv_domid};
+
+	for (int i = 0; i < 2; i++)
+		if (!(check_domain_of(checker, domid[i])->known & KNOWN_STATE))
+			check_error(checker, end, "there is no record of the store's domain %u",
+				    domid[i]);
+}
+
 /* A fragment is of one domain, which it names. */
 static void check_fragment(struct stream_checker *checker, size_t end)
 {
@@ -372,6 +383,8 @@ static void check_whole(struct stream_checker *checker)
 		if (!checker->connection[i].client)
 			check_error(checker, end, "connection %u has no CLIENT record",
 				    checker->connection[i].id);
+	if (checker->records.count && !report->fragment)
+		check_store_domains(checker, end);
 	if (report->fragment)
 		check_fragment(checker, end);
 	else

@@ -60,8 +60,9 @@ struct stream_checker {
 	size_t nodes_end;	       /* where its nodes have to end, 0 = not said */
 	bool delta, transactions;      /* no more nodes may come */
 	bool any_client;
-	size_t own_at;		 /* first record of ours, 0 = none */
-	uint16_t fragment_domid; /* the domain of the last DOMAIN_STATE */
+	size_t own_at;			/* first record of ours, 0 = none */
+	uint16_t own_domid, priv_domid; /* of IMAGE */
+	uint16_t fragment_domid;	/* the domain of the last DOMAIN_STATE */
 
 	struct stream_paths paths;
 	size_t parent_at, parent_len; /* a path that is known to be present; 0 = none */

@@ -213,6 +213,7 @@ static void test_guests_cannot_spoil_an_image(void **state)
 					 .input_len = 20};
 	struct stream_domain_state domain = {
 		.domid = 9, .record = 18, .target_domid = STREAM_NO_TARGET};
+	struct stream_domain_state zero = {.record = 16, .target_domid = STREAM_NO_TARGET};
 	struct stream_perm perms[] = {{.letter = 'n'},
 				      {.letter = 'r', .flags = 1, .domid = 0xffff}};
 	struct stream_counters counters = {.last_record = 18, .last_client = 9};
@@ -229,6 +230,7 @@ static void test_guests_cannot_spoil_an_image(void **state)
 	stream_put_own(&writer, STREAM_IMAGE, &image);
 	stream_put_own(&writer, STREAM_COUNTERS, &counters);
 	stream_put_connection(&writer, &ring);
+	stream_put_own(&writer, STREAM_DOMAIN_STATE, &zero);
 	stream_put_own(&writer, STREAM_DOMAIN_STATE, &domain);
 	stream_put_node(&writer, &node);
 	stream_put_own(&writer, STREAM_PERMS, &records);
@@ -238,6 +240,53 @@ static void test_guests_cannot_spoil_an_image(void **state)
 	assert_int_equal(sample_check(buffer.data, buffer.len, &report), 0);
 	assert_int_equal(report.warnings, 2);
 	stream_buffer_deinit(&buffer);
+}
+
+/* Fragments: of one domain, with its connection and quotas and no others'. */
+static void fragment(struct stream_buffer *buffer, unsigned int states, unsigned int ring_domid,
+		     unsigned int quota_domid)
+{
+	struct stream_image image = {.format = 1, .flags = STREAM_IMAGE_FRAGMENT};
+	struct stream_domain_state state = {
+		.domid = 5, .record = 16, .target_domid = STREAM_NO_TARGET};
+	struct stream_connection ring = {
+		.id = 1, .domid = (uint16_t)ring_domid, .target = STREAM_NO_TARGET};
+	struct stream_domain domain = {.domid = (uint16_t)quota_domid};
+	struct stream_writer writer;
+
+	memset(buffer, 0, sizeof(*buffer));
+	sample_quotas(&domain.quotas);
+	stream_writer_init(&writer, stream_dialect_find("own"), 0, stream_buffer_put, buffer);
+	stream_put_own(&writer, STREAM_IMAGE, &image);
+	for (; states; states--, state.domid++, state.record++)
+		stream_put_own(&writer, STREAM_DOMAIN_STATE, &state);
+	stream_put_domain(&writer, &domain);
+	stream_put_connection(&writer, &ring);
+	sample_node(&writer, "/local/domain/5/data", "", 5);
+	assert_int_equal(stream_put_end(&writer), 0);
+}
+
+static void test_fragments(void **state)
+{
+	static const struct {
+		unsigned int states, ring, quota;
+		bool wrong;
+	} cases[] = {{1, 5, 5, false},
+		     {0, 5, 5, true},
+		     {2, 5, 5, true},
+		     {1, 6, 5, true},
+		     {1, 5, 6, true}};
+	struct stream_report report;
+	struct stream_buffer buffer;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		fragment(&buffer, cases[i].states, cases[i].ring, cases[i].quota);
+		if (!sample_check(buffer.data, buffer.len, &report) != !cases[i].wrong)
+			fail_msg("case %zu: %zu errors, %s", i, report.errors,
+				 report.problem[0].text);
+		stream_buffer_deinit(&buffer);
+	}
 }
 
 /* A transaction outlives a domain whose nodes it has seen; the live tree has none of them. */
@@ -475,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_bytes_behind_the_end),
 		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_guests_cannot_spoil_an_image),
+		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_transaction_with_nodes_of_the_dead),
 		cmocka_unit_test(test_own_rules),
 		cmocka_unit_test(test_deltas),

@@ -65,6 +65,9 @@ def steps():
     yield "hypervisor/check-freestanding", ["sh", "hypervisor/check-freestanding.sh"], {}, count_exit
     yield "hypervisor/check-threads", ["sh", "hypervisor/check-threads.sh"], {}, count_cmocka
     yield "xenstored/stubdom/check-image", ["sh", "xenstored/stubdom/check-image.sh"], {}, count_exit
+    if int(os.environ["COUNT"]) > 1:
+        yield ("hypervisor updates, sanitized", pytest + ["-k", "live_update", "tests/simxen"],
+               dict(SANITIZERS, SIMXEN_BINARY=str(ASAN / "simxen")), count_pytest)
     for directory, environment in (("tests/system", asan), ("tests/simxen", {}), ("tests/ninep", asan),
                                    ("tests/image", asan), ("tests/update", {}),
                                    ("tests/scale", {}), ("tests/peers", {}),

@@ -123,7 +123,7 @@ def table(rows):
     for row in rows:
         median, low, high, _ = row["pause"]
         note = "" if row["boots"] else " (no boot: more than 512 ranges)"
-        yield (f"| {row['at']:,} {LABELS[row['series']]} "
+        yield (f"| {LABELS[row['series']]}: {row['at']:,} "
                f"| {row['domains']:,} guests, {row['gib']:,} GiB | {row['pieces']:,} "
                f"| {row['stream_pages'] * 4:,} KiB "
                f"| {median:.3g} ms ({low:.3g} to {high:.3g}){note} | {row['save']:.3g} "

@@ -23,11 +23,18 @@ static bool make_room(struct world *world)
 	return true;
 }
 
+static bool is_short(struct world *world)
+{
+	(void)world;
+	return !has_some;
+}
+
 static struct harness *start(void)
 {
 	struct harness *harness = harness_new();
 
 	harness->world.make_room = make_room;
+	harness->world.is_short = is_short;
 	asked = 0;
 	has_some = true;
 	ok(peer_write(harness->dom0, 0, "/a/b/c", "value"));
@@ -107,8 +114,62 @@ static void test_a_watch_is_given_up(void **state)
 
 	(void)state;
 	assert_int_equal(ask_without_memory(harness, 1, XS_UNWATCH, "/a\0token", 9), 0);
+	has_some = true;
 	ok(peer_write(harness->dom0, 0, "/a/x", "1"));
 	assert_string_equal(peer_event(harness->dom0), "");
+	harness_free(harness);
+}
+
+static void test_while_it_is_short_nothing_is_added(void **state)
+{
+	struct harness *harness = start();
+	struct peer *guest = harness_guest(harness, 1);
+
+	(void)state;
+	ok(peer_write(harness->dom0, 0, "/local/domain/1", ""));
+	ok(peer_set_perms(harness->dom0, 0, "/local/domain/1", "n1"));
+	ok(peer_write(guest, 0, "x", "1"));
+	has_some = false;
+	fails(ENOMEM, peer_write(harness->dom0, 0, "/a/new", "1"));
+	fails(ENOMEM, peer_mkdir(harness->dom0, 0, "/a/new"));
+	fails(ENOMEM, peer_write(guest, 0, "y", "1"));
+	fails(ENOMEM, peer_watch(guest, "y", "t"));
+	/* All else is as ever, also for guests. */
+	ok(peer_read(harness->dom0, 0, "/a/b/c", NULL));
+	ok(peer_read(guest, 0, "x", NULL));
+	ok(peer_rm(guest, 0, "x"));
+	ok(peer_rm(harness->dom0, 0, "/a/b"));
+	has_some = true;
+	ok(peer_write(harness->dom0, 0, "/a/new", "1"));
+	harness_free(harness);
+}
+
+/* A guest with half a message must not hold what domain 0 needs to be heard. */
+static void test_guests_do_not_take_the_spare_buffer(void **state)
+{
+	struct harness *harness = start();
+	struct peer *one = harness_guest(harness, 1), *two = harness_guest(harness, 2);
+	const uint32_t half[] = {XS_READ, 1, 0, 100, 0, 0};
+	struct answer answer;
+	char rest[96] = "/x";
+
+	(void)state;
+	has_some = false;
+	peer_push(one, half, sizeof(half));
+	harness_run(harness);
+	/* No memory for the second guest's bytes: they stay where they are. */
+	peer_push(two, half, sizeof(half));
+	faults_arm(1, ALL);
+	harness_run(harness);
+	faults_disarm();
+	assert_non_null(harness->core->spare);
+	ok(peer_read(harness->dom0, 0, "/a/b/c", NULL));
+	harness->now += 1000;
+	peer_push(one, rest, 92);
+	peer_push(two, rest, 92);
+	harness_run(harness);
+	assert_true(peer_receive(one, &answer));
+	assert_true(peer_receive(two, &answer));
 	harness_free(harness);
 }
 
@@ -120,6 +181,8 @@ int main(void)
 		cmocka_unit_test(test_an_answer_gets_it),
 		cmocka_unit_test(test_nothing_was_put_aside),
 		cmocka_unit_test(test_a_watch_is_given_up),
+		cmocka_unit_test(test_while_it_is_short_nothing_is_added),
+		cmocka_unit_test(test_guests_do_not_take_the_spare_buffer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

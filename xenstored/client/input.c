@@ -96,6 +96,26 @@ static void wait_for_memory(struct core *core, struct client *client)
 	client->wait_until = core->now + MEMORY_RETRY_MS;
 }
 
+/*
+ * While memory is short, a guest's bytes are taken only where there is already a place to keep
+ * them, so that the spare buffer stays for the others. Returns false when there is none.
+ */
+static bool make_place(struct client *client)
+{
+	const uint32_t whole = WIRE_HEADER_SIZE + WIRE_PAYLOAD_MAX;
+	char *buffer;
+
+	if (client->input_room >= whole)
+		return true;
+	buffer = malloc(whole);
+	if (!buffer)
+		return false;
+	free(client->input);
+	client->input = buffer;
+	client->input_room = whole;
+	return true;
+}
+
 static void receive(struct core *core, struct client *client, struct input *input)
 {
 	size_t room = CLIENT_INPUT_MAX - input->len;
@@ -103,7 +123,15 @@ static void receive(struct core *core, struct client *client, struct input *inpu
 
 	if (!core->spare)
 		core->spare = malloc(CLIENT_INPUT_MAX);
-	if (!core->spare) {
+	if (!core->spare && !client_is_limited(client) && core_make_room(core))
+		core->spare = malloc(CLIENT_INPUT_MAX);
+	if (client_is_limited(client) && core_is_short(core)) {
+		if (!make_place(client)) {
+			wait_for_memory(core, client);
+			return;
+		}
+		room = client->input_room - input->len;
+	} else if (!core->spare) {
 		wait_for_memory(core, client);
 		return;
 	}

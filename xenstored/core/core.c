@@ -263,8 +263,8 @@ static void background(struct core *core)
 		core_recheck_some(core);
 	core_bury_some(core, BACKGROUND_WORK);
 	core->starved |= release_some(&core->state, BACKGROUND_WORK) != 0;
-	if (core->starved && core->world->make_room)
-		core->world->make_room(core->world);
+	if (core->starved)
+		core_make_room(core);
 	if (had && !core_has_releases(core))
 		core->recheck = true;
 	transaction_limit_held(core);

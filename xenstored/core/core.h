@@ -124,6 +124,18 @@ void core_recheck_domains(struct core *core);
  */
 int core_turn(struct core *core);
 
+/** Have memory that was put aside. Returns whether there was any. */
+static inline bool core_make_room(struct core *core)
+{
+	return core->world->make_room && core->world->make_room(core->world);
+}
+
+/** Whether memory is so short that nothing may be added. */
+static inline bool core_is_short(const struct core *core)
+{
+	return core->world->is_short && core->world->is_short(core->world);
+}
+
 /** Write a message for the administrator. */
 void core_log(struct core *core, int priority, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

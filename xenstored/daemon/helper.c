@@ -56,7 +56,7 @@ int helper_say(int fd, const void *message, size_t len)
 	ssize_t sent;
 
 	do {
-		sent = send(fd, message, len, MSG_NOSIGNAL);
+		sent = send(fd, message, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : 0;
 }

@@ -84,8 +84,6 @@ struct jobs {
 	struct task task;
 	struct file file;
 	struct ninep_job *current, *first, **last;
-	bool ending;
-	int result;
 	size_t asked;
 	uint64_t offset;
 };

@@ -65,6 +65,19 @@ static bool make_room(struct world *world)
 	return had;
 }
 
+static void put_aside(void)
+{
+	if (!spare)
+		spare = malloc(SPARE_BYTES);
+}
+
+/* As long as it could not be put aside again. */
+static bool is_short(struct world *world)
+{
+	(void)world;
+	return !spare;
+}
+
 static void say_what_there_is(void)
 {
 	const struct hypervisor_info *hypervisor = &ring0.hypervisor;
@@ -103,6 +116,8 @@ static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 	stubdom->world.log = &stubdom->administration.logger;
 	stubdom->world.now = monotonic_ms;
 	stubdom->world.make_room = make_room;
+	stubdom->world.is_short = is_short;
+	put_aside();
 	stubdom->core = core_new(&stubdom->world, &config);
 	if (!stubdom->core)
 		fatal("out of memory");
@@ -146,8 +161,7 @@ static int turn(struct stubdom *stubdom)
 {
 	int due;
 
-	if (!spare)
-		spare = malloc(SPARE_BYTES);
+	put_aside();
 	take_events(&stubdom->host);
 	due = core_turn(stubdom->core);
 	due = sooner(due, files_turn(&stubdom->files));

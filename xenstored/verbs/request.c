@@ -8,6 +8,7 @@
 #define PRIVILEGED 1u /* refused to others */
 #define NO_TX	   2u /* tx_id is not looked at */
 #define RELIEVES   4u /* gives memory back */
+#define ADDS	   8u /* takes memory that stays taken */
 
 /* (spec: protocol.md section 7) */
 static const struct {
@@ -18,15 +19,15 @@ static const struct {
 	[XS_DIRECTORY] = {verb_directory, 0},
 	[XS_READ] = {verb_read, 0},
 	[XS_GET_PERMS] = {verb_get_perms, 0},
-	[XS_WATCH] = {verb_watch, NO_TX},
+	[XS_WATCH] = {verb_watch, NO_TX | ADDS},
 	[XS_UNWATCH] = {verb_unwatch, NO_TX | RELIEVES},
-	[XS_TRANSACTION_START] = {verb_transaction_start, 0},
+	[XS_TRANSACTION_START] = {verb_transaction_start, ADDS},
 	[XS_TRANSACTION_END] = {verb_transaction_end, RELIEVES},
-	[XS_INTRODUCE] = {verb_introduce, PRIVILEGED},
+	[XS_INTRODUCE] = {verb_introduce, PRIVILEGED | ADDS},
 	[XS_RELEASE] = {verb_release, PRIVILEGED | RELIEVES},
 	[XS_GET_DOMAIN_PATH] = {verb_get_domain_path, 0},
-	[XS_WRITE] = {verb_write, 0},
-	[XS_MKDIR] = {verb_mkdir, 0},
+	[XS_WRITE] = {verb_write, ADDS},
+	[XS_MKDIR] = {verb_mkdir, ADDS},
 	[XS_RM] = {verb_rm, RELIEVES},
 	[XS_SET_PERMS] = {verb_set_perms, 0},
 	[XS_IS_DOMAIN_INTRODUCED] = {verb_is_domain_introduced, PRIVILEGED},
@@ -89,15 +90,12 @@ static int dispatch(struct request *request)
 		if (!request->tx)
 			return ENOENT;
 	}
+	if ((verbs[type].flags & ADDS) && core_is_short(request->core))
+		return ENOMEM;
 	return verbs[type].handler(request);
 }
 
 /* What makes room for others must not fail for lack of it, if anything was put aside. */
-static bool make_room(struct core *core)
-{
-	return core->world->make_room && core->world->make_room(core->world);
-}
-
 static bool relieves(uint32_t type)
 {
 	return type < XS_TYPE_COUNT && (verbs[type].flags & RELIEVES);
@@ -108,7 +106,7 @@ static struct message *new_reply(struct core *core, const struct wire_header *he
 	struct message *reply = message_new(header->type, header->req_id, header->tx_id,
 					    REPLY_ROOM);
 
-	if (!reply && make_room(core))
+	if (!reply && core_make_room(core))
 		reply = message_new(header->type, header->req_id, header->tx_id, REPLY_ROOM);
 	return reply;
 }
@@ -131,7 +129,7 @@ int request_handle(struct core *core, struct client *client, const char *message
 			request.payload, request.len);
 
 	result = dispatch(&request);
-	if (result == ENOMEM && relieves(request.header.type) && make_room(core)) {
+	if (result == ENOMEM && relieves(request.header.type) && core_make_room(core)) {
 		event_batch_discard(&request.events);
 		event_batch_init(&request.events);
 		result = dispatch(&request);

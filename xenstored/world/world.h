@@ -43,7 +43,7 @@ struct transport;
 
 /* What of a transport survives an exec. */
 struct transport_place {
-	int fd;        /* of a socket, else -1 */
+	int fd;	       /* of a socket, else -1 */
 	uint32_t port; /* of a ring: the local event channel, 0 = none */
 };
 
@@ -87,10 +87,13 @@ struct world {
 	/* Milliseconds since some fixed moment, for timers. */
 	uint64_t (*now)(struct world *world);
 	/*
-	 * An allocation failed that must not: of an answer, or of a request that gives memory
-	 * back. Free what was put aside for this; returns whether there was something. May be NULL.
+	 * An allocation failed that must not: of an answer, of a request that gives memory back, or
+	 * of the privileged domain's input. Free what was put aside for this; returns whether there
+	 * was something. May be NULL.
 	 */
 	bool (*make_room)(struct world *world);
+	/* Whether that is used up: what would take more memory is refused then. May be NULL. */
+	bool (*is_short)(struct world *world);
 };
 
 #endif
