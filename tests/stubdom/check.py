@@ -48,7 +48,8 @@ def boot(tally, ingredients, options, settings):
                        programs=(*images.PROGRAMS, "init-xenstore-domain"), files=files)
     directory = images.OUT.parent / "stubdom"
     machine = run_machine(tally, directory, ingredients.hypervisor(), ingredients.kernel(), dom0,
-                          SILENCE, options.limit, memory=MEMORY)
+                          options.limit if options.bench else SILENCE, options.limit,
+                          memory=MEMORY)
     if tally.outcomes["failed"]:
         lines = [line for line in machine.console_tail(2000).splitlines() if "HVM" not in line]
         print("the console:\n    " + "\n    ".join(lines[-60:]))

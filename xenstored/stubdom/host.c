@@ -67,6 +67,17 @@ static void domains_changed(struct evtchn_listener *listener)
 								    offsetof(struct stubdom_host,
 									     virq));
 
+	host->changed = true;
+	if (!host->standing)
+		stubdom_host_stand(host, false);
+}
+
+void stubdom_host_stand(struct stubdom_host *host, bool still)
+{
+	host->standing = still;
+	if (still || !host->changed)
+		return;
+	host->changed = false;
 	core_domains_changed(host->core);
 }
 

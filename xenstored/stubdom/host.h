@@ -23,6 +23,8 @@ struct stubdom_host {
 	struct xen_rings rings;
 	struct evtchn_listener virq, console;
 	uint32_t virq_port; /* of VIRQ_DOM_EXC; 0 = not bound */
+	bool standing;	    /* the core is not to be changed now, whatever happens to domains */
+	bool changed;	    /* something has happened meanwhile */
 	struct core *core;
 };
 
@@ -42,6 +44,11 @@ void stubdom_host_attach(struct stubdom_host *host, struct core *core);
  * domain 0 is fatal.
  */
 void stubdom_host_introduce(struct stubdom_host *host, unsigned int port);
+
+/**
+ * While @still, the core stands still: changes of domains are noted, and told when it may go on.
+ */
+void stubdom_host_stand(struct stubdom_host *host, bool still);
 
 /** Tell the listeners of all events that have come in. */
 void stubdom_host_events(struct stubdom_host *host);

@@ -14,14 +14,19 @@
 
 #include "daemon/log.h"
 #include "stubdom/ring0/clock.h"
+#include "stubdom/update/stream-window.h"
 
 #define NAME "state_dump"
 
 /* All of dom0 waits meanwhile. */
 #define DEADLINE_MS 60000u
 
+/* The smallest window that is worth a pass over the state. */
+#define WINDOW_MIN 65536u
+
 struct transfer {
 	struct ninep_job job; /* first */
+	struct stream_window window;
 	char *bytes;
 	size_t size, done;
 };
@@ -34,12 +39,10 @@ static struct transfer *of_job(struct ninep_job *job)
 static ssize_t fill(struct ninep_job *job, uint64_t offset, void *piece, size_t room)
 {
 	struct transfer *transfer = of_job(job);
-	size_t left = offset < transfer->size ? transfer->size - offset : 0;
 
-	if (room > left)
-		room = left;
-	memcpy(piece, transfer->bytes + offset, room);
-	return (ssize_t)room;
+	if (offset >= transfer->size)
+		return 0;
+	return stream_window_read(&transfer->window, offset, piece, room);
 }
 
 static int take(struct ninep_job *job, uint64_t offset, const void *piece, size_t length)
@@ -59,15 +62,33 @@ static int finish(struct files *files, struct transfer *transfer)
 			    clock_monotonic_ns() / 1000000u + DEADLINE_MS);
 }
 
-bool update_file_write(struct files *files, const char *state, size_t size, char *why)
+/* As much as there is memory for, up to the whole. */
+static char *get_window(size_t *size, char *why)
+{
+	char *window = update_memory_get(*size, why);
+
+	while (!window && *size > WINDOW_MIN) {
+		*size /= 2;
+		window = update_memory_get(*size, why);
+	}
+	return window;
+}
+
+bool update_file_write(struct stubdom_update *update, size_t size, char *why)
 {
 	struct transfer transfer = {
 		.job = {.kind = NINEP_WRITE, .name = NAME, .fill = fill},
-		.bytes = (char *)(uintptr_t)state,
 		.size = size,
 	};
-	int error = finish(files, &transfer);
+	size_t room = size;
+	char *window = get_window(&room, why);
+	int error;
 
+	if (!window)
+		return false;
+	stream_window_init(&transfer.window, update_state_save, update, window, room);
+	error = finish(update->files, &transfer);
+	update_memory_give_back(&window, room);
 	if (error)
 		snprintf(why, KERNEL_WHY_MAX, "Dump state open error: file " NAME ": %s",
 			 strerror(-error));

@@ -91,7 +91,7 @@ static bool prepare_back(const struct stubdom_update *update, const struct updat
 }
 
 static void fill_handover(const struct stubdom_update *update, const struct update_memory *memory,
-			  uint64_t state_sum, uint64_t started)
+			  uint64_t started)
 {
 	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
 	struct ninep_saved files;
@@ -99,7 +99,7 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 	memset(handover, 0, sizeof(*handover));
 	handover->kind = memory->state ? HANDOVER_MEMORY : HANDOVER_FILE;
 	handover->state_size = memory->state_size;
-	handover->state_sum = state_sum;
+	handover->state_sum = memory->state_sum;
 	if (memory->state)
 		handover->state = (struct handover_range){(uintptr_t)memory->state,
 							  memory->state_size};
@@ -114,7 +114,7 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 }
 
 void update_jump(struct stubdom_update *update, const struct kernel_image *image,
-		 const struct update_memory *memory, uint64_t state_sum, uint64_t started)
+		 const struct update_memory *memory, uint64_t started)
 {
 	if (!prepare_start(update, memory) || !prepare_back(update, memory) ||
 	    !fill(LAYOUT_TRAMPOLINE, image, update->kernel))
@@ -123,7 +123,7 @@ void update_jump(struct stubdom_update *update, const struct kernel_image *image
 		    memory->state_size, memory->state ? "memory" : "a file");
 	/* What waits to be written does not cross. A back-end that is not there costs this much. */
 	ninep_flush(update->files->ninep, clock_monotonic_ns() / 1000000u + FLUSH_MS);
-	fill_handover(update, memory, state_sum, started);
+	fill_handover(update, memory, started);
 	kexec_back()->state = KEXEC_BACK_READY;
 	kexec_jump();
 }

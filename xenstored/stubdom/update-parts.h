@@ -22,7 +22,8 @@
 struct update_memory {
 	char *state; /* NULL, with a size: it is in the file */
 	size_t state_size;
-	char *previous; /* the file of this image */
+	uint64_t state_sum; /* its checksum */
+	char *previous;	    /* the file of this image */
 	size_t previous_size;
 };
 
@@ -39,7 +40,15 @@ void update_memory_free(struct update_memory *memory);
  */
 char *update_memory_get(size_t size, char *why);
 
-/** Write the state into memory, and check what was written. Returns whether it is good; else @why.
+/** Write the state to @put. @data: struct stubdom_update. Returns 0 or an errno value. */
+int update_state_save(void *data, int (*put)(void *, const void *, size_t), void *sink);
+
+/** Find out how long the state is, and its checksum. Returns false with @why. */
+bool update_state_measure(struct stubdom_update *update, struct update_memory *memory, char *why);
+
+/**
+ * Write the state into the memory there is for it, and check what was written. Returns whether it
+ * is good; else @why.
  */
 bool update_state_write(struct stubdom_update *update, struct update_memory *memory, char *why);
 
@@ -47,7 +56,7 @@ bool update_state_write(struct stubdom_update *update, struct update_memory *mem
 bool update_state_check(const void *state, size_t size, char *why);
 
 /** Write the state to the file. Returns false with @why when that is not possible. */
-bool update_file_write(struct files *files, const char *state, size_t size, char *why);
+bool update_file_write(struct stubdom_update *update, size_t size, char *why);
 
 /** Read it back, exactly @size bytes. Returns false with @why. */
 bool update_file_read(struct files *files, char *state, size_t size, char *why);
@@ -58,10 +67,9 @@ void update_file_remove(struct files *files);
 /**
  * Start the image. Returns only if the command line is too long.
  * @image: of the file that the session has
- * @state_sum: checksum of the state
  * @started: ns, when serving ended
  */
 void update_jump(struct stubdom_update *update, const struct kernel_image *image,
-		 const struct update_memory *memory, uint64_t state_sum, uint64_t started);
+		 const struct update_memory *memory, uint64_t started);
 
 #endif

@@ -91,9 +91,12 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 	bool failed = back->state == KEXEC_BACK_TAKEN;
 	struct image_report report;
 	char why[KERNEL_WHY_MAX];
-	struct handover_range range = find_state(update, handover, why);
-	const void *state = (const void *)range.start;
+	struct handover_range range;
+	const void *state;
 
+	stubdom_host_stand(update->host, true);
+	range = find_state(update, handover, why);
+	state = (const void *)range.start;
 	if (handover_sum(state, handover->state_size) != handover->state_sum)
 		give_up("The state was damaged on its way.");
 	if (!update_state_check(state, handover->state_size, why))
@@ -122,5 +125,6 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 	if (handover->kind == HANDOVER_FILE)
 		update_file_remove(update->files);
 	memory_shrink(&ring0_memory);
+	stubdom_host_stand(update->host, false);
 	core_recheck_domains(update->core);
 }

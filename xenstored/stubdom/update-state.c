@@ -43,12 +43,9 @@ void update_memory_free(struct update_memory *memory)
 	update_memory_give_back(&memory->previous, memory->previous_size);
 }
 
-static int count(void *sink, const void *bytes, size_t len)
+static int measure(void *sink, const void *bytes, size_t len)
 {
-	size_t *size = sink;
-
-	(void)bytes;
-	*size += len;
+	handover_sum_add(sink, bytes, len);
 	return 0;
 }
 
@@ -69,8 +66,9 @@ static int put(void *sink, const void *bytes, size_t len)
 	return 0;
 }
 
-static int save(struct stubdom_update *update, int (*to)(void *, const void *, size_t), void *sink)
+int update_state_save(void *data, int (*to)(void *, const void *, size_t), void *sink)
 {
+	struct stubdom_update *update = data;
 	struct stream_writer writer;
 	int error = stream_writer_init(&writer, stream_dialect_find("own"), 0, to, sink);
 
@@ -97,26 +95,29 @@ bool update_state_check(const void *state, size_t size, char *why)
 	return false;
 }
 
+static bool fail(int error, char *why)
+{
+	if (error)
+		snprintf(why, KERNEL_WHY_MAX, "Dump write error: %s", strerror(error));
+	return error;
+}
+
+bool update_state_measure(struct stubdom_update *update, struct update_memory *memory, char *why)
+{
+	struct handover_summer summer = {0};
+	int error = update_state_save(update, measure, &summer);
+
+	memory->state_size = (size_t)summer.size;
+	memory->state_sum = handover_sum_end(&summer);
+	return !fail(error, why);
+}
+
 bool update_state_write(struct stubdom_update *update, struct update_memory *memory, char *why)
 {
-	struct place place;
-	size_t size = 0;
-	int error = save(update, count, &size);
+	struct place place = {memory->state, memory->state_size};
+	int error = update_state_save(update, put, &place);
 
-	if (!error) {
-		memory->state = update_memory_get(size, why);
-		memory->state_size = size;
-		if (!memory->state)
-			return false;
-		place = (struct place){memory->state, size};
-		error = save(update, put, &place);
-		/* The clock has moved on in between, but no number in the stream has a length. */
-		if (!error && place.left)
-			error = EIO;
-	}
-	if (error) {
-		snprintf(why, KERNEL_WHY_MAX, "Dump write error: %s", strerror(error));
-		return false;
-	}
-	return update_state_check(memory->state, size, why);
+	if (!error && place.left)
+		error = EIO;
+	return !fail(error, why) && update_state_check(memory->state, memory->state_size, why);
 }

@@ -202,36 +202,47 @@ static uintptr_t lowest(const struct stubdom_update *update, const struct update
 	return (uintptr_t)(memory->state && memory->state < low ? memory->state : low);
 }
 
-/* Put the state where the new image finds it. Returns false with @why. */
-static bool hand_over(struct stubdom_update *update, struct update_memory *memory, uint64_t *sum,
-		      char *why)
+static bool by_memory(struct stubdom_update *update, struct update_memory *memory, char *why)
 {
-	size_t size;
+	memory->state = update_memory_get(memory->state_size, why);
+	return memory->state && update_state_write(update, memory, why);
+}
 
-	if (!update_state_write(update, memory, why))
+/*
+ * Put the state where the new image finds it: in memory if there is enough, else in the file,
+ * unless the requester has decided. Returns false with @why.
+ */
+static bool hand_over(struct stubdom_update *update, struct update_memory *memory, char *why)
+{
+	enum update_session_kind kind = update->session.kind;
+
+	/* What is written more than once must be the same each time. */
+	stubdom_host_stand(update->host, true);
+	if (!update_state_measure(update, memory, why))
 		return false;
-	*sum = handover_sum(memory->state, memory->state_size);
-	if (update->session.kind != UPDATE_SESSION_FILE)
+	if (kind != UPDATE_SESSION_FILE && by_memory(update, memory, why))
 		return true;
-	size = memory->state_size;
-	if (!update_file_write(update->files, memory->state, size, why))
+	if (kind == UPDATE_SESSION_MEMORY || memory->state)
 		return false;
-	update_memory_give_back(&memory->state, size);
-	return true;
+	if (kind == UPDATE_SESSION_ANY && !ninep_connected(update->files->ninep))
+		return false;
+	return update_file_write(update, memory->state_size, why);
 }
 
 static bool is_taken(const struct stubdom_update *update, const struct kernel_image *image)
 {
-	uint32_t way = update->session.kind == UPDATE_SESSION_FILE ? KERNEL_TAKES_FILE
-								   : KERNEL_TAKES_MEMORY;
+	uint32_t ways = KERNEL_TAKES_MEMORY | KERNEL_TAKES_FILE;
 
-	return image->note.records == ABILITIES_RECORDS && (image->note.takes & way);
+	if (update->session.kind != UPDATE_SESSION_ANY)
+		ways = update->session.kind == UPDATE_SESSION_FILE ? KERNEL_TAKES_FILE
+								   : KERNEL_TAKES_MEMORY;
+	return image->note.records == ABILITIES_RECORDS && (image->note.takes & ways) == ways;
 }
 
 /* Returns only when the update is refused; @why says why. */
 static void perform(struct stubdom_update *update, char *why)
 {
-	uint64_t started = clock_monotonic_ns(), sum;
+	uint64_t started = clock_monotonic_ns();
 	struct update_memory memory = {0};
 	struct kernel_image image;
 
@@ -241,12 +252,13 @@ static void perform(struct stubdom_update *update, char *why)
 		snprintf(why, KERNEL_WHY_MAX, "The kernel cannot read this version's state.");
 		return;
 	}
-	if (keep_this_image(&memory, why) && hand_over(update, &memory, &sum, why) &&
+	if (keep_this_image(&memory, why) && hand_over(update, &memory, why) &&
 	    check_kernel(update, lowest(update, &memory), &image, why)) {
-		update_jump(update, &image, &memory, sum, started);
+		update_jump(update, &image, &memory, started);
 		snprintf(why, KERNEL_WHY_MAX, "The command line is too long.");
 	}
 	update_memory_free(&memory);
+	stubdom_host_stand(update->host, false);
 }
 
 int stubdom_update_run(struct stubdom_update *update)

@@ -7,6 +7,7 @@ transactions, guests that ping, guests that write numbers without end and watch 
 
 import os
 import re
+import struct
 
 import xswire
 from checks_guests import Lives
@@ -225,6 +226,18 @@ def limit(host):
         assert sender.words("-b", str(60 << 20)).startswith("Allocation failure: ")
 
 
+def broken_image():
+    """An image that passes for a good one, and has no code where the C library's begins."""
+    with open(IMAGE, "rb") as stream:
+        image = bytearray(stream.read())
+    entry, = struct.unpack_from("<Q", image, 24)
+    at = entry - 0x400000  # the file begins with what is loaded to there
+    image[at : at + 2] = b"\x0f\x0b"  # an instruction that is none
+    with open("/tmp/broken", "wb") as stream:
+        stream.write(image)
+    return "/tmp/broken"
+
+
 @check("live update: an image that ends before it serves is left for the one before, which says so",
        deadline=240)
 def way_back(host):
@@ -233,8 +246,7 @@ def way_back(host):
         writer.more()
         with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
             before = boots(host)
-            # The file is good; the start ends at this command line.
-            ran = live_update("-c", "stray words", IMAGE, ok=False)
+            ran = live_update(broken_image(), ok=False)
             equal(ran.status, 3, ran.output)
             assert "ended before it served" in ran.output, ran.output
             assert not host.gone(), host.gone()

@@ -7,14 +7,14 @@ there is time for.
 
 CHOSEN = {
     "checks_store": (
-        "dom0_introduced", "test_xenstore", "clients", "order", "large_directory", "large_values",
+        "dom0_introduced", "test_xenstore", "clients", "order", "large_values",
         "transaction", "conflict", "abandoned", "ring_watch", "crowd",
     ),
     "checks_guests": (
-        "create", "own_part", "pings", "console_log", "shutdown", "crash", "destroy", "reboot",
-        "checkpoint", "restore", "several", "refusals", "watch_release",
+        "create", "own_part", "pings", "shutdown", "crash", "destroy", "checkpoint", "restore",
+        "several", "refusals", "watch_release",
     ),
-    "checks_reuse": ("reuse", "same_uuid", "slept", "replaced_by_other", "replaced_by_twin"),
+    "checks_reuse": ("reuse", "slept", "replaced_by_other", "replaced_by_twin"),
     "checks_hostile": (
         "features", "fragments", "wrap", "oversize", "producer", "consumer", "not_reading",
         "cut_off_and_gone", "end",

@@ -4,20 +4,45 @@
 
 #include <string.h>
 
-uint64_t handover_sum(const void *data, size_t size)
+static uint64_t mix(uint64_t sum, uint64_t word)
 {
-	const unsigned char *at = data;
-	uint64_t sum = 0x9e3779b97f4a7c15ull ^ size, word;
-
-	for (; size >= sizeof(word); at += sizeof(word), size -= sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		sum = (sum ^ word) * 0x100000001b3ull;
-		sum ^= sum >> 29;
-	}
-	word = 0;
-	memcpy(&word, at, size);
 	sum = (sum ^ word) * 0x100000001b3ull;
 	return sum ^ sum >> 29;
+}
+
+void handover_sum_add(struct handover_summer *summer, const void *data, size_t size)
+{
+	const unsigned char *at = data;
+
+	summer->size += size;
+	while (size) {
+		size_t take = sizeof(summer->word) - summer->used;
+
+		if (take > size)
+			take = size;
+		memcpy((unsigned char *)&summer->word + summer->used, at, take);
+		summer->used += (unsigned int)take;
+		at += take;
+		size -= take;
+		if (summer->used == sizeof(summer->word)) {
+			summer->sum = mix(summer->sum, summer->word);
+			summer->word = 0;
+			summer->used = 0;
+		}
+	}
+}
+
+uint64_t handover_sum_end(const struct handover_summer *summer)
+{
+	return mix(mix(summer->sum, summer->word), summer->size ^ 0x9e3779b97f4a7c15ull);
+}
+
+uint64_t handover_sum(const void *data, size_t size)
+{
+	struct handover_summer summer = {0};
+
+	handover_sum_add(&summer, data, size);
+	return handover_sum_end(&summer);
 }
 
 void handover_seal(struct handover *handover)

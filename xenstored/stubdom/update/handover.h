@@ -40,7 +40,19 @@ struct handover {
 	uint64_t sum;	  /* of all before it */
 };
 
-/** A checksum against damage, not against malice. */
+/* A checksum that is made while the data come by in pieces; starts as all zero. */
+struct handover_summer {
+	uint64_t sum, word, size;
+	unsigned int used; /* bytes of word */
+};
+
+/** The next piece. */
+void handover_sum_add(struct handover_summer *summer, const void *data, size_t size);
+
+/** The checksum of all pieces: against damage, not against malice. */
+uint64_t handover_sum_end(const struct handover_summer *summer);
+
+/** The checksum of one piece. */
 uint64_t handover_sum(const void *data, size_t size);
 
 /** Finish the page: magic, version and checksum. */

@@ -91,6 +91,16 @@ static void test_sum_depends_on_every_byte_and_the_length(void **state)
 		bytes[i] = 0;
 	}
 	assert_true(sum == handover_sum(bytes, sizeof(bytes)));
+	/* And not on the pieces in which they come. */
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(i * 31);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		struct handover_summer summer = {0};
+
+		handover_sum_add(&summer, bytes, i);
+		handover_sum_add(&summer, bytes + i, sizeof(bytes) - i);
+		assert_true(handover_sum_end(&summer) == handover_sum(bytes, sizeof(bytes)));
+	}
 }
 
 static void test_ranges(void **state)
