@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The program that dom0's first process starts, when the xenstored is a domain."""
 
-# Each registers its checks, in this order.
+# Each registers its checks, in this order. Protocol tests come last: they leave nodes behind.
 import checks_stub_start  # noqa: F401
 import checks_stub_files  # noqa: F401
 import checks_store  # noqa: F401
 import checks_guests  # noqa: F401
 import checks_reuse  # noqa: F401
 import checks_hostile  # noqa: F401
-import checks_stub_system  # noqa: F401
 import checks_stub_update  # noqa: F401
 import checks_stub_bench  # noqa: F401
 import checks_stub_end  # noqa: F401
+import checks_stub_system  # noqa: F401
 import chosen
 from framework import CHECKS
 from session import session
