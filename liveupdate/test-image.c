@@ -344,6 +344,52 @@ static void test_what_is_dropped(void **state)
 	assert_int_equal(account_of(h, 5)->now[QUOTA_NODES], 2);
 }
 
+static int (*any_ring)(void *data, unsigned int domid, uint32_t port, struct transport **transport);
+
+static int no_ring_of_five(void *data, unsigned int domid, uint32_t port,
+			   struct transport **transport)
+{
+	return domid == 5 ? -ENOENT : any_ring(data, domid, port, transport);
+}
+
+/* A domain is gone when its ring is to be mapped. What it was to be told goes, others' stays. */
+static void test_a_ring_that_is_gone(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5), *six = guest(h, 6), *seven = guest(h, 7);
+	struct migration migration = {0};
+	struct client *client;
+	char why[512] = "", path[32];
+
+	node(h, "/x", "n0 b7 r5 r6");
+	node(h, "/y", "n0 b7 r6");
+	ok(peer_watch(five, "/x", "t"));
+	ok(peer_watch(six, "/x/2", "t"));
+	ok(peer_watch(six, "/y", "t"));
+	peer_forget_events(five);
+	peer_forget_events(six);
+	five->take_max = six->take_max = 0;
+	for (int i = 0; i < 6; i++) {
+		snprintf(path, sizeof(path), "/%c/%d", i < 3 ? 'x' : 'y', i);
+		ok(peer_write(seven, 0, path, ""));
+	}
+	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 6);
+	migration_begin(&migration, h);
+	any_ring = migration.process.adopt_ring;
+	migration.process.adopt_ring = no_ring_of_five;
+	assert_false(migration_finish(&migration, why, sizeof(why)));
+	assert_string_equal(why, "dropped: 1 clients, 0 nodes, 1 watches");
+	TAILQ_FOREACH(client, &h->core->clients, link)
+		((struct peer *)(void *)client->transport)->client = client;
+	five->closed = true;
+	/* Of the writes to /x the last was told to another one as well. */
+	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 4);
+	six->take_max = SIZE_MAX;
+	harness_run(h);
+	assert_int_equal(pending(six, XS_WATCH_EVENT), 4);
+	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +402,7 @@ int main(void)
 		world_test(test_ignored_and_ending),
 		world_test(test_log_settings),
 		world_test(test_what_is_dropped),
+		world_test(test_a_ring_that_is_gone),
 	};
 
 	return run_group(tests);
