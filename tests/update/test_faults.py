@@ -255,6 +255,8 @@ def test_programs_that_do_not_come_to_serve(programs, name):
     "-N --rundir {rundir} --domstate none --pid-file {pid_file} stray",
     "-N --rundir {rundir} --domstate nonsense --pid-file {pid_file}",
     "-N --rundir {rundir} --domstate none --pid-file /none/pid",
+    "-N --rundir {rundir} --domstate none --pid-file {pid_file} --priv-domid 1",
+    "-N --rundir {rundir} --domstate none --pid-file {pid_file} --master-domid 1 --priv-domid 0",
     "--help", "--version"])
 def test_command_lines_that_do_not_work(daemon, work, line):
     line = line.format(rundir=daemon.rundir, pid_file=daemon.pid_file)
