@@ -390,6 +390,56 @@ static void test_a_ring_that_is_gone(void **state)
 	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 0);
 }
 
+/* Put @difference into an image that is right otherwise, and restore that. Returns the result. */
+static int restore_difference(uint32_t operation, const char *path, size_t len, uint32_t value_len)
+{
+	static const uint8_t value[UINT16_MAX + 1];
+	struct stream_own_perm owner = {.letter = 'n'};
+	struct stream_tx_difference difference = {.operation = operation,
+						  .path = {path, (uint32_t)len},
+						  .perms = {&owner, operation == STREAM_SET},
+						  .value = {value, value_len}};
+	struct stream_image front = {.format = STREAM_OWN_FORMAT, .program = {"test", 4}};
+	struct stream_tx tx = {.tx_id = 1, .differences = 1};
+	struct image_process process = {.listen_fd = -1, .evtchn_fd = -1};
+	struct harness *h = harness_new();
+	struct stream_buffer image = {0};
+	struct stream_writer writer;
+	struct image_report report;
+	int error;
+
+	assert_int_equal(stream_writer_init(&writer, stream_dialect_find("own"), 0,
+					    stream_buffer_put, &image),
+			 0);
+	assert_int_equal(stream_put_own(&writer, STREAM_IMAGE, &front), 0);
+	assert_int_equal(stream_put_own(&writer, STREAM_TX, &tx), 0);
+	assert_int_equal(stream_put_own(&writer, STREAM_TX_DIFFERENCE, &difference), 0);
+	stream_put_end(&writer);
+	error = image_restore(h->core, &process, image.data, image.len, &report);
+	stream_buffer_deinit(&image);
+	harness_free(h);
+	return error;
+}
+
+/* Paths that no program of ours writes are refused, not followed. */
+static void test_impossible_differences(void **state)
+{
+	static char longest[2 * PATH_SIZE];
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[0] = '/';
+	assert_int_equal(restore_difference(STREAM_SET, "/a", 2, 0), 0);
+	assert_int_equal(restore_difference(STREAM_SET, "/a", 2, UINT16_MAX + 1), EINVAL);
+	assert_int_equal(restore_difference(STREAM_REMOVE, "/", 1, 0), EINVAL);
+	assert_int_equal(restore_difference(STREAM_REMOVE, "@releaseDomain", 14, 0), EINVAL);
+	for (uint32_t i = STREAM_SET; i <= STREAM_ORDER; i++) {
+		assert_int_equal(restore_difference(i, "", 0, 0), EINVAL);
+		assert_int_equal(restore_difference(i, "a", 1, 0), EINVAL);
+		assert_int_equal(restore_difference(i, longest, sizeof(longest) - 1, 0), EINVAL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +453,7 @@ int main(void)
 		world_test(test_log_settings),
 		world_test(test_what_is_dropped),
 		world_test(test_a_ring_that_is_gone),
+		cmocka_unit_test(test_impossible_differences),
 	};
 
 	return run_group(tests);
