@@ -5,12 +5,14 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 
 import pytest
 
-from tests.lib.daemon import binary
+from tests.lib import xswire
+from tests.lib.daemon import binary, clean_environment
 from tests.lib.xswire import Type, message
 from tests.image import image
 from tests.peers import peer
@@ -213,6 +215,31 @@ def test_no_room_on_the_disk(programs):
         daemon.updated()
         work.check()
         work.finish()
+
+
+def test_a_descriptor_that_an_image_names_twice(tmp_path):
+    """The first connection on it is served; no other one gets its number."""
+    state = tmp_path / "state_dump"
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "socket"))
+        door.listen()
+        mine, its = socket.socketpair()
+        state.write_bytes(image.PREAMBLE + image.global_(door.fileno(), -1) +
+                          image.socket(1, its.fileno()) + image.socket(2, its.fileno()) +
+                          image.node(b"/") + image.SPECIAL + image.node(b"/x", b"1") + image.END)
+        with subprocess.Popen([binary(), "-U", "-N", "--domstate", "none", "--rundir", tmp_path],
+                              env=clean_environment(), pass_fds=(door.fileno(), its.fileno()),
+                              stderr=subprocess.DEVNULL) as process:
+            its.close()
+            try:
+                with xswire.Client(sock=mine, timeout=DEADLINE) as client:
+                    assert client.read("/x") == b"1"
+                    # Whatever gets the next free number.
+                    with xswire.Client(str(tmp_path / "socket"), timeout=DEADLINE) as other:
+                        assert other.read("/x") == b"1"
+                        assert client.read("/x") == b"1"
+            finally:
+                process.kill()
 
 
 # -- on a host ----------------------------------------------------------------------------------
