@@ -84,7 +84,8 @@ enum abilities_kind abilities_parse(const void *file, uint64_t size, struct abil
 
 int abilities_read(const char *path, struct abilities *abilities)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), found;
+	/* Opening a pipe must not wait for its other end. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), found;
 	size_t whole;
 
 	if (fd < 0)

@@ -8,13 +8,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* More is not looked at. */
 #define HEADERS_MAX 64u
 #define DYNAMIC_MAX 4096u
+
+/* A larger file is no xenstored, and would take long to search. */
+#define FILE_MAX (64 << 20)
 
 struct elf {
 	const char *bytes;
@@ -144,25 +146,42 @@ void foreign_parse(const void *file, uint64_t size, struct foreign *foreign)
 	}
 }
 
+/*
+ * Read, not mapped: a file that is being replaced may become shorter at any moment. Returns 0 or a
+ * negative errno.
+ */
+static int parse_contents(int fd, size_t size, struct foreign *foreign)
+{
+	char *file = malloc(size);
+	size_t used = 0;
+	ssize_t got = 1;
+
+	if (!file)
+		return -ENOMEM;
+	while (used < size && got) {
+		got = pread(fd, file + used, size - used, (off_t)used);
+		if (got < 0 && errno != EINTR)
+			break;
+		used += got > 0 ? (size_t)got : 0;
+	}
+	if (got >= 0)
+		foreign_parse(file, used, foreign);
+	free(file);
+	return got < 0 ? -EIO : 0;
+}
+
 int foreign_read(const char *path, struct foreign *foreign)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = 0;
 	struct stat stat;
-	void *file;
 
+	memset(foreign, 0, sizeof(*foreign));
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &stat) || stat.st_size <= 0) {
+	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || stat.st_size <= 0)
 		error = -ENOEXEC;
-	} else {
-		file = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (file == MAP_FAILED) {
-			error = -errno;
-		} else {
-			foreign_parse(file, (uint64_t)stat.st_size, foreign);
-			munmap(file, (size_t)stat.st_size);
-		}
-	}
+	else if (stat.st_size <= FILE_MAX)
+		error = parse_contents(fd, (size_t)stat.st_size, foreign);
 	close(fd);
 	return error;
 }

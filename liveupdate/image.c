@@ -56,6 +56,20 @@ static void restore_counters(struct restore *restore, const struct stream_counte
 		core->watches.last_sequence = in->last_watch;
 }
 
+/* The command line may have changed; rights and records are bound to these two. */
+static int check_store_domains(struct core *core, const struct stream_image *image)
+{
+	const struct domains *domains = &core->state.domains;
+
+	if (image->own_domid == domains->own_domid && image->priv_domid == domains->priv_domid)
+		return 0;
+	core_log(core, LOG_ERR,
+		 "live-update: the state is of a store in domain %u for domain %u, which an update "
+		 "cannot change",
+		 image->own_domid, image->priv_domid);
+	return EINVAL;
+}
+
 /*
  * First pass: who is there. Only images of our own kind say that; the nodes, which are most of an
  * image, are passed over.
@@ -67,7 +81,7 @@ static int restore_who(struct restore *restore, const struct stream_record *reco
 	switch (record->type) {
 	case STREAM_IMAGE:
 		restore->own = true;
-		return 0;
+		return check_store_domains(restore->core, &record->own.image);
 	case STREAM_DOMAIN_STATE:
 		return restore_domain_state(restore, &record->own.domain_state);
 	case STREAM_CREDIT:

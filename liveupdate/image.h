@@ -141,6 +141,10 @@ struct restore {
 uint32_t image_own_perms(const struct core *core, const struct perms *perms,
 			 struct stream_own_perm *out);
 
+/** Whether a tree can be changed at this path; @remove: whether what stands there can be removed.
+ */
+bool image_path_is_possible(const struct stream_text *path, bool remove);
+
 /** Make a change of the live tree, with all that belongs to it. Returns as change_prepare(). */
 int image_change(struct state *state, enum tree_change kind, const char *path, size_t len,
 		 const void *value, size_t value_len, struct perms *perms);
@@ -151,8 +155,8 @@ int image_set_node(struct tree *tree, const struct stream_text *path,
 
 /**
  * Put the children of @path into the order that is told. Returns 0 or ENOMEM.
- * @kept: the last place given out before the tree began to be changed; children with a later one are
- *        put between the others, which stay what they are in other trees. UINT64_MAX: all may move
+ * @kept: the last place given out before the tree began to be changed; children with a later one
+ * are put between the others, which stay what they are in other trees. UINT64_MAX: all may move
  */
 int image_set_order(struct tree *tree, const struct stream_text *path,
 		    const struct stream_bytes *names, uint64_t kept);

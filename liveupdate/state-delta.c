@@ -70,6 +70,14 @@ int save_delta(struct core *core, const struct tree *base, struct stream_writer 
 	return difference(base, &core->state.live, &ops, &save);
 }
 
+/* The checker knows all that can be wrong; here is what must not be done in any case. */
+bool image_path_is_possible(const struct stream_text *path, bool remove)
+{
+	if (!path->count || path->count >= PATH_SIZE)
+		return false;
+	return path->data[0] == '/' ? !remove || path->count > 1 : path->data[0] == '@' && !remove;
+}
+
 int image_set_node(struct tree *tree, const struct stream_text *path,
 		   const struct stream_bytes *value, struct perms *perms)
 {
@@ -239,7 +247,7 @@ static int remove_live(struct restore *restore, const char *path, size_t len)
 {
 	struct state *state = &restore->core->state;
 
-	if (path_is_root(path, len) || path[0] == '@' || !tree_find(&state->live, path, len))
+	if (!tree_find(&state->live, path, len))
 		return EINVAL;
 	return image_change(state, TREE_REMOVE, path, len, NULL, 0, NULL);
 }
@@ -250,9 +258,8 @@ int restore_delta(struct restore *restore, const struct stream_delta *in)
 	struct perms *perms;
 	int error;
 
-	/* The checker knows all that can be wrong; here is what must not be done in any case. */
-	if (!in->path.count || in->path.count >= PATH_SIZE || in->value.count > UINT16_MAX ||
-	    (in->path.data[0] != '/' && in->path.data[0] != '@'))
+	if (in->value.count > UINT16_MAX ||
+	    !image_path_is_possible(&in->path, in->operation == STREAM_REMOVE))
 		return EINVAL;
 	switch (in->operation) {
 	case STREAM_REMOVE:

@@ -63,29 +63,40 @@ int save_events(struct core *core, const struct client *client, uint32_t id,
 	return error;
 }
 
-/* NULL without memory. */
-static struct cause *cause_of(struct restore *restore, const struct stream_event *event)
+/* Have a place for the event's cause, which may be the next new one. Returns 0, ENOMEM or EINVAL.
+ */
+static int know_cause(struct restore *restore, const struct stream_event *event)
 {
-	struct cause *cause;
-
+	if (!event->cause || event->cause > restore->causes + 1)
+		return EINVAL;
 	if (event->cause <= restore->causes)
-		return restore->cause[event->cause - 1];
+		return 0;
 	if (restore->causes == restore->cause_room) {
 		size_t room = restore->cause_room ? 2 * restore->cause_room : 64;
 		struct cause **list = realloc(restore->cause, room * sizeof(*list));
 
 		if (!list)
-			return NULL;
+			return ENOMEM;
 		restore->cause = list;
 		restore->cause_room = room;
 	}
-	cause = calloc(1, sizeof(*cause));
-	if (!cause)
-		return NULL;
-	cause->domid = event->cause_domid;
-	cause->record = event->cause_record;
-	restore->cause[restore->causes++] = cause;
-	return cause;
+	restore->cause[restore->causes++] = NULL;
+	return 0;
+}
+
+/* NULL without memory. */
+static struct cause *cause_of(struct restore *restore, const struct stream_event *event)
+{
+	struct cause **cause = &restore->cause[event->cause - 1];
+
+	if (*cause)
+		return *cause;
+	*cause = calloc(1, sizeof(**cause));
+	if (*cause) {
+		(*cause)->domid = event->cause_domid;
+		(*cause)->record = event->cause_record;
+	}
+	return *cause;
 }
 
 /* What an earlier process said about a queued message. Returns 0, ENOMEM or EINVAL. */
@@ -94,13 +105,15 @@ static int restore_event(struct restore *restore, struct message *message,
 {
 	struct core *core = restore->core;
 	struct domain *domain;
+	int error;
 
 	if (message->expires)
 		message->deadline = event->deadline;
 	if (!event->cause_record)
 		return 0;
-	if (!event->cause || event->cause > restore->causes + 1)
-		return EINVAL;
+	error = know_cause(restore, event);
+	if (error)
+		return error;
 	message->cause = cause_of(restore, event);
 	if (!message->cause)
 		return ENOMEM;
@@ -122,8 +135,13 @@ int restore_events(struct restore *restore, const struct stream_events *events)
 	uint32_t number = 0, next = 0;
 	int error = 0;
 
+	/* Those of a client that could not be restored keep their numbers; others may share them.
+	 */
+	for (; !client && next < events->events.count && !error; next++)
+		if (events->events.data[next].cause_record)
+			error = know_cause(restore, &events->events.data[next]);
 	if (!client)
-		return 0;
+		return error;
 	TAILQ_FOREACH(message, &client->output, link) {
 		if (next < events->events.count && events->events.data[next].message == number)
 			error = restore_event(restore, message, &events->events.data[next++]);

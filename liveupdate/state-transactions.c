@@ -213,8 +213,7 @@ static int put_change(struct save *save, const struct change *change)
 static int save_transaction(struct core *core, const struct transaction *tx,
 			    const struct tree *from, struct stream_writer *writer)
 {
-	struct save save = {
-		.core = core, .tx = tx, .from = from, .conn_id = tx->client->image_id};
+	struct save save = {.core = core, .tx = tx, .from = from, .conn_id = tx->client->image_id};
 	struct stream_tx out = {
 		.conn_id = save.conn_id,
 		.tx_id = tx->id,
@@ -316,7 +315,7 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 	struct perms *perms;
 	int error;
 
-	if (!base->root)
+	if (!base->root || !image_path_is_possible(&in->path, in->operation == STREAM_REMOVE))
 		return EINVAL;
 	/* Also for a client that could not be restored: the next one's are from there on. */
 	if (in->operation == STREAM_REMOVE) {
@@ -331,6 +330,8 @@ int restore_tx_difference(struct restore *restore, const struct stream_tx_differ
 		return image_set_order(base, &in->path, &in->value, restore->tx_kept);
 	if (in->operation != STREAM_SET)
 		return 0;
+	if (in->value.count > UINT16_MAX)
+		return EINVAL;
 	perms = image_own_perms_get(restore, &in->perms, &error);
 	/* A node that nobody can have owned: what saw it can only conflict. */
 	if (error == ENOENT && restore->tx)
@@ -362,6 +363,8 @@ int restore_tx_touch(struct restore *restore, const struct stream_tx_touch *in)
 {
 	if (!restore->tx)
 		return 0;
+	if (!image_path_is_possible(&in->path, false))
+		return EINVAL;
 	return transaction_restore_touch(
 		&restore->core->state, restore->tx, in->path.data, in->path.count, in->depends,
 		in->own, in->flags & STREAM_TOUCH_EVENT, in->flags & STREAM_TOUCH_BELOW);
@@ -383,7 +386,9 @@ int restore_tx_change(struct restore *restore, const struct stream_tx_change *in
 
 	if (!tx)
 		return 0;
-	if (in->kind < STREAM_CHANGE_WRITE || in->kind > STREAM_CHANGE_REMOVE)
+	if (in->kind < STREAM_CHANGE_WRITE || in->kind > STREAM_CHANGE_REMOVE ||
+	    in->value.count > UINT16_MAX ||
+	    !image_path_is_possible(&in->path, in->kind == STREAM_CHANGE_REMOVE))
 		return EINVAL;
 	if (in->perms.count)
 		perms = image_own_perms_get(restore, &in->perms, &error);

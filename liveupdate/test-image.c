@@ -344,6 +344,102 @@ static void test_what_is_dropped(void **state)
 	assert_int_equal(account_of(h, 5)->now[QUOTA_NODES], 2);
 }
 
+static int (*any_ring)(void *data, unsigned int domid, uint32_t port, struct transport **transport);
+
+static int no_ring_of_five(void *data, unsigned int domid, uint32_t port,
+			   struct transport **transport)
+{
+	return domid == 5 ? -ENOENT : any_ring(data, domid, port, transport);
+}
+
+/* A domain is gone when its ring is to be mapped. What it was to be told goes, others' stays. */
+static void test_a_ring_that_is_gone(void **state)
+{
+	struct harness *h = *state;
+	struct peer *five = guest(h, 5), *six = guest(h, 6), *seven = guest(h, 7);
+	struct migration migration = {0};
+	struct client *client;
+	char why[512] = "", path[32];
+
+	node(h, "/x", "n0 b7 r5 r6");
+	node(h, "/y", "n0 b7 r6");
+	ok(peer_watch(five, "/x", "t"));
+	ok(peer_watch(six, "/x/2", "t"));
+	ok(peer_watch(six, "/y", "t"));
+	peer_forget_events(five);
+	peer_forget_events(six);
+	five->take_max = six->take_max = 0;
+	for (int i = 0; i < 6; i++) {
+		snprintf(path, sizeof(path), "/%c/%d", i < 3 ? 'x' : 'y', i);
+		ok(peer_write(seven, 0, path, ""));
+	}
+	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 6);
+	migration_begin(&migration, h);
+	any_ring = migration.process.adopt_ring;
+	migration.process.adopt_ring = no_ring_of_five;
+	assert_false(migration_finish(&migration, why, sizeof(why)));
+	assert_string_equal(why, "dropped: 1 clients, 0 nodes, 1 watches");
+	TAILQ_FOREACH(client, &h->core->clients, link)
+		((struct peer *)(void *)client->transport)->client = client;
+	five->closed = true;
+	/* Of the writes to /x the last was told to another one as well. */
+	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 4);
+	six->take_max = SIZE_MAX;
+	harness_run(h);
+	assert_int_equal(pending(six, XS_WATCH_EVENT), 4);
+	assert_int_equal(account_of(h, 7)->now[QUOTA_OUTSTANDING], 0);
+}
+
+/* Put @difference into an image that is right otherwise, and restore that. Returns the result. */
+static int restore_difference(uint32_t operation, const char *path, size_t len, uint32_t value_len)
+{
+	static const uint8_t value[UINT16_MAX + 1];
+	struct stream_own_perm owner = {.letter = 'n'};
+	struct stream_tx_difference difference = {.operation = operation,
+						  .path = {path, (uint32_t)len},
+						  .perms = {&owner, operation == STREAM_SET},
+						  .value = {value, value_len}};
+	struct stream_image front = {.format = STREAM_OWN_FORMAT, .program = {"test", 4}};
+	struct stream_tx tx = {.tx_id = 1, .differences = 1};
+	struct image_process process = {.listen_fd = -1, .evtchn_fd = -1};
+	struct harness *h = harness_new();
+	struct stream_buffer image = {0};
+	struct stream_writer writer;
+	struct image_report report;
+	int error;
+
+	assert_int_equal(stream_writer_init(&writer, stream_dialect_find("own"), 0,
+					    stream_buffer_put, &image),
+			 0);
+	assert_int_equal(stream_put_own(&writer, STREAM_IMAGE, &front), 0);
+	assert_int_equal(stream_put_own(&writer, STREAM_TX, &tx), 0);
+	assert_int_equal(stream_put_own(&writer, STREAM_TX_DIFFERENCE, &difference), 0);
+	stream_put_end(&writer);
+	error = image_restore(h->core, &process, image.data, image.len, &report);
+	stream_buffer_deinit(&image);
+	harness_free(h);
+	return error;
+}
+
+/* Paths that no program of ours writes are refused, not followed. */
+static void test_impossible_differences(void **state)
+{
+	static char longest[2 * PATH_SIZE];
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[0] = '/';
+	assert_int_equal(restore_difference(STREAM_SET, "/a", 2, 0), 0);
+	assert_int_equal(restore_difference(STREAM_SET, "/a", 2, UINT16_MAX + 1), EINVAL);
+	assert_int_equal(restore_difference(STREAM_REMOVE, "/", 1, 0), EINVAL);
+	assert_int_equal(restore_difference(STREAM_REMOVE, "@releaseDomain", 14, 0), EINVAL);
+	for (uint32_t i = STREAM_SET; i <= STREAM_ORDER; i++) {
+		assert_int_equal(restore_difference(i, "", 0, 0), EINVAL);
+		assert_int_equal(restore_difference(i, "a", 1, 0), EINVAL);
+		assert_int_equal(restore_difference(i, longest, sizeof(longest) - 1, 0), EINVAL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +452,8 @@ int main(void)
 		world_test(test_ignored_and_ending),
 		world_test(test_log_settings),
 		world_test(test_what_is_dropped),
+		world_test(test_a_ring_that_is_gone),
+		cmocka_unit_test(test_impossible_differences),
 	};
 
 	return run_group(tests);

@@ -127,6 +127,21 @@ def test_a_directory(daemon, work, tmp_path):
     refused(daemon, work, file=str(tmp_path))
 
 
+def test_a_pipe(daemon, work, tmp_path):
+    """Nobody is at its other end, and the clients do not wait for anybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o755)
+    assert "no program for this machine" in refused(daemon, work, file=str(pipe))
+
+
+def test_a_file_without_an_end(daemon, work, tmp_path):
+    """A program, as its first bytes say, and then nothing for a long time."""
+    large = tmp_path / "large"
+    shutil.copy2("/bin/true", large)
+    os.truncate(large, 1 << 40)
+    assert "no xenstored" in refused(daemon, work, file=str(large))
+
+
 @pytest.mark.parametrize("offset, value", [(4, 1), (18, 8), (18, 40), (16, 1)])
 def test_elf_files_of_other_machines(daemon, work, tmp_path, offset, value):
     """Class, machine, kind of object."""
@@ -255,6 +270,8 @@ def test_programs_that_do_not_come_to_serve(programs, name):
     "-N --rundir {rundir} --domstate none --pid-file {pid_file} stray",
     "-N --rundir {rundir} --domstate nonsense --pid-file {pid_file}",
     "-N --rundir {rundir} --domstate none --pid-file /none/pid",
+    "-N --rundir {rundir} --domstate none --pid-file {pid_file} --priv-domid 1",
+    "-N --rundir {rundir} --domstate none --pid-file {pid_file} --master-domid 1 --priv-domid 0",
     "--help", "--version"])
 def test_command_lines_that_do_not_work(daemon, work, line):
     line = line.format(rundir=daemon.rundir, pid_file=daemon.pid_file)

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates to programs that are not of our kind: recognized by their files, and guarded."""
 
+import fcntl
 import os
 import shutil
+import signal
+import socket
 import struct
 import subprocess
 
 import pytest
 
-from tests.lib.daemon import binary
+from tests.lib import xswire
+from tests.lib.daemon import binary, clean_environment
 from tests.lib.xswire import Type, message
 from tests.image import image
 from tests.peers import peer
@@ -213,6 +217,31 @@ def test_no_room_on_the_disk(programs):
         work.finish()
 
 
+def test_a_descriptor_that_an_image_names_twice(tmp_path):
+    """The first connection on it is served; no other one gets its number."""
+    state = tmp_path / "state_dump"
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "socket"))
+        door.listen()
+        mine, its = socket.socketpair()
+        state.write_bytes(image.PREAMBLE + image.global_(door.fileno(), -1) +
+                          image.socket(1, its.fileno()) + image.socket(2, its.fileno()) +
+                          image.node(b"/") + image.SPECIAL + image.node(b"/x", b"1") + image.END)
+        with subprocess.Popen([binary(), "-U", "-N", "--domstate", "none", "--rundir", tmp_path],
+                              env=clean_environment(), pass_fds=(door.fileno(), its.fileno()),
+                              stderr=subprocess.DEVNULL) as process:
+            its.close()
+            try:
+                with xswire.Client(sock=mine, timeout=DEADLINE) as client:
+                    assert client.read("/x") == b"1"
+                    # Whatever gets the next free number.
+                    with xswire.Client(str(tmp_path / "socket"), timeout=DEADLINE) as other:
+                        assert other.read("/x") == b"1"
+                        assert client.read("/x") == b"1"
+            finally:
+                process.kill()
+
+
 # -- on a host ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["ends at once", "binds the virq and ends",
@@ -245,3 +274,44 @@ def test_guests_are_served_again(programs, name):
         daemon.updated()
         daemon.host.run("destroy", domids[1])
         assert client.wait_event() == ("@releaseDomain", "end")
+
+
+class Lease:
+    """A file that cannot be opened by others until it is let go; whoever tries waits."""
+
+    def __init__(self, path):
+        self.wanted = False
+        self.before = signal.signal(signal.SIGIO, self.arrived)
+        self.file = open(path, "rb")
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def arrived(self, *_):
+        self.wanted = True
+
+    def let_go(self):
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        self.file.close()
+        signal.signal(signal.SIGIO, self.before)
+
+
+def test_a_domain_dies_during_an_exec_that_fails(programs, tmp_path):
+    """The virq has been given up for the other program: nothing is told meanwhile."""
+    loader = tmp_path / "loader"
+    loader.write_bytes(b"no loader" * 100)
+    loader.chmod(0o755)
+    program = tmp_path / "program"
+    source = foreign.build(programs, "hangs") + ".c"
+    subprocess.run(["gcc", "-std=gnu11", f"-Wl,--dynamic-linker={loader}", "-o", program, source,
+                    "-ldl"], check=True)
+    with HostLive() as daemon:
+        client, asker = daemon.connect(DEADLINE), daemon.connect(DEADLINE)
+        domid = daemon.host.create()
+        client.watch("@releaseDomain", "out")
+        lease = Lease(loader)
+        daemon.request_update(asker, str(program))
+        wait_for(lambda: lease.wanted, "the exec")
+        daemon.host.run("destroy", "--bare", domid)
+        lease.let_go()
+        assert asker.recv_reply().payload == b"Error activating new binary.\0"
+        assert client.wait_event() == ("@releaseDomain", "out")
+        assert not client.is_introduced(domid)

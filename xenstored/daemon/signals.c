@@ -28,6 +28,8 @@ int signals_open(struct signals *signals)
 		signals->fd = -1;
 		return -err;
 	}
+	/* A guard was started with it blocked, which is nothing for others to find. */
+	sigdelset(&signals->mask_before, SIGHUP);
 	/* Started by nohup or by the exec of a live update it is ignored, i.e. never delivered. */
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);

@@ -27,7 +27,7 @@ struct signals {
 /** Begins to receive. Returns 0 or a negative errno (nothing is changed then). */
 int signals_open(struct signals *signals);
 
-/** Ends it: SIGHUP has its default action again and the former mask. SIGPIPE stays ignored. */
+/** Ends it: SIGHUP has its default action again, and is not blocked. SIGPIPE stays ignored. */
 void signals_close(struct signals *signals);
 
 /**

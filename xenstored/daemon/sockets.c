@@ -114,7 +114,7 @@ static void log_peer(struct core *core, const struct client *client, int fd)
 			   (unsigned int)peer.gid);
 }
 
-/* A client on the connected socket @fd; NULL: it could not be kept and has been closed. */
+/* A client on the connected socket @fd; NULL: it could not be kept. */
 static struct client *add_client(struct sockets *sockets, int fd)
 {
 	struct socket_transport *socket = calloc(1, sizeof(*socket));
@@ -131,7 +131,9 @@ static struct client *add_client(struct sockets *sockets, int fd)
 	socket->source.ready = socket_ready;
 	error = loop_add(sockets->loop, &socket->source, true);
 	if (error) {
-		close(fd);
+		/* One that is watched already is another connection's: an image named it twice. */
+		if (error != -EEXIST)
+			close(fd);
 		free(socket);
 		return NULL;
 	}

@@ -91,6 +91,35 @@ static void test_exec(void **state)
 	assert_int_equal(WEXITSTATUS(status), 42);
 }
 
+/*
+ * As a guard that takes over: it was started by a daemon, which has its own signals blocked. What
+ * it executes must get them all the same, whoever it is.
+ */
+static void test_exec_of_one_started_with_it_blocked(void **state)
+{
+	struct signals signals = SIGNALS_INIT;
+	sigset_t hangup;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		sigemptyset(&hangup);
+		sigaddset(&hangup, SIGHUP);
+		sigprocmask(SIG_BLOCK, &hangup, NULL);
+		if (signals_open(&signals) < 0)
+			_exit(3);
+		signals_prepare_exec(&signals);
+		/* No shell between, since some unblock everything. */
+		execlp("grep", "grep", "-q", "^SigBlk:.*0000000000000000", "/proc/self/status",
+		       (char *)NULL);
+		_exit(3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_failed_exec(void **state)
 {
 	struct signals signals = SIGNALS_INIT;
@@ -113,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_inherited_ignore_is_undone),
 		cmocka_unit_test(test_broken_pipe_is_an_error_code),
 		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_exec_of_one_started_with_it_blocked),
 		cmocka_unit_test(test_failed_exec),
 	};
 

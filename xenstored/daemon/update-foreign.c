@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/domains.h"
 #include "daemon/paths.h"
 #include "liveupdate/foreign.h"
 #include "liveupdate/stream-check.h"
@@ -91,6 +92,8 @@ static const char *execute(struct update *update, char **argv)
 	host_release_virq(update->host);
 	execv(update->file, argv);
 	host_bind_virq(update->host);
+	/* What happened to domains in between has told nobody. */
+	core_recheck_domains(update->core);
 	if (old)
 		setenv("XENSTORED_RUNDIR", old, 1);
 	else
