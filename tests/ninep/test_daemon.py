@@ -2,6 +2,7 @@
 """xenstore-9pfsd and our front-end on a simulated host: files, restarts, deaths, limits."""
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -65,6 +66,21 @@ def test_each_domain_has_its_directory(site):
     for guest, directory in guests:
         assert [guest.get() for _ in range(3)] == ["ok"] * 3
         assert content(directory, "log") == f"I am {guest.domid}\n"
+
+
+def test_more_domains_than_files_are_usual(site):
+    """Descriptors are shared by all domains: the system's usual number must not be the end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (48, hard))
+    try:
+        site.daemon()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    guests = [site.connected() for _ in range(12)]
+    for guest, directory in guests:
+        assert guest.log_line("here") == "ok"
+        assert guest.flush() == "ok"
+        assert content(directory, "log") == "here\n"
 
 
 def test_a_change_of_programs(site):

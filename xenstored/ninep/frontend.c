@@ -165,6 +165,9 @@ uint64_t ninep_timeout(const struct ninep *fe)
 		return 0;
 	if (fe->device == DEVICE_IDLE)
 		return fe->look_again ? fe->retry_at : NINEP_NEVER;
+	/* Nothing can be written yet, however long the back-end takes to answer. */
+	if (fe->device == DEVICE_OFFERED)
+		return NINEP_NEVER;
 	for (unsigned int i = 0; i < NINEP_SLOTS && !fe->asked; i++)
 		if (fe->slots[i].count && fe->slots[i].retry_at < timeout)
 			timeout = fe->slots[i].retry_at;

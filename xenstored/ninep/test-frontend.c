@@ -66,6 +66,22 @@ static void test_connection(void **state)
 	assert_true(ninep_timeout(w.fe) == NINEP_NEVER);
 }
 
+static void test_a_back_end_that_never_connects_costs_no_time(void **state)
+{
+	(void)state;
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("waits for the back-end\n");
+	world_offer(&w);
+	w.dead = true;
+	world_run(&w);
+	assert_string_equal(world_node(&w, FRONT "/state"), "3");
+	/* Only an event can bring something: a time in the past would be asked for for ever. */
+	assert_true(ninep_timeout(w.fe) == NINEP_NEVER);
+	w.dead = false;
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log", NULL), "waits for the back-end\n");
+}
+
 static void test_a_small_back_end_gets_a_small_ring(void **state)
 {
 	(void)state;
@@ -847,6 +863,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_without_a_device_nothing_happens),
 		TEST(test_connection),
+		TEST(test_a_back_end_that_never_connects_costs_no_time),
 		TEST(test_a_small_back_end_gets_a_small_ring),
 		TEST(test_foreign_versions_are_not_connected_to),
 		TEST(test_removed_device),

@@ -415,6 +415,23 @@ static bool is_open(void *context, const struct stat *file)
 	return false;
 }
 
+/* A file that is open twice counts twice: at worst its owner has to close one of the two. */
+static uint64_t unnamed(void *context)
+{
+	const struct p9_server *server = context;
+	uint64_t space = 0;
+	struct stat open;
+
+	for (unsigned int i = 0; i < server->fids.size; i++) {
+		const struct fid *fid = &server->fids.fids[i];
+
+		if (fid->used && fid->fd >= 0 && fstat(fid->fd, &open) == 0 &&
+		    S_ISREG(open.st_mode) && open.st_nlink == 0)
+			space += (uint64_t)open.st_size;
+	}
+	return space;
+}
+
 int p9_server_new(const char *directory, const struct share_limits *limits, uint32_t msize,
 		  struct p9_server **result)
 {
@@ -432,6 +449,7 @@ int p9_server_new(const char *directory, const struct share_limits *limits, uint
 		return error;
 	}
 	server->share.is_open = is_open;
+	server->share.unnamed = unnamed;
 	server->share.context = server;
 	*result = server;
 	return 0;

@@ -184,7 +184,8 @@ int share_remove(struct share *share, const char *path, const struct stat *expec
 		return error;
 	if (share->files)
 		share->files--;
-	if (S_ISREG(now.st_mode))
+	/* As long as it is open it keeps its space; the next count after that will tell. */
+	if (S_ISREG(now.st_mode) && !(share->is_open && share->is_open(share->context, &now)))
 		share->space -= (uint64_t)now.st_size < share->space ? (uint64_t)now.st_size
 								     : share->space;
 	return 0;

@@ -40,6 +40,9 @@ struct share {
 	int64_t counted;       /* when that was counted, milliseconds; -1: never */
 	/* Whether the domain has the file open, which is then not deleted automatically. */
 	bool (*is_open)(void *context, const struct stat *file);
+	/* Bytes of the files that it has open and that have no name any more: they take space, too.
+	 */
+	uint64_t (*unnamed)(void *context);
 	void *context;
 };
 

@@ -736,6 +736,36 @@ static void test_space(void **state)
 	assert_int_equal(write_at(1, 90, bytes, 900), 0);
 }
 
+static void test_a_removed_file_that_is_open_takes_space(void **state)
+{
+	struct share_limits limits = {.max_space = 1000};
+	static char bytes[1000];
+	int error = ENOSPC;
+
+	(void)state;
+	serve(&limits);
+	attach(0);
+	assert_int_equal(make("a", bytes, 900), 0);
+	assert_int_equal(find(2, "a"), 0);
+	assert_int_equal(open_fid(2, P9_OWRITE), 0);
+	assert_int_equal(find(3, "a"), 0);
+	assert_int_equal(simple(P9_TREMOVE, 3), 0);
+	assert_false(exists("a"));
+	assert_int_equal(make("b", bytes, 101), ENOSPC);
+	/* Nor is it forgotten when everything is counted anew. */
+	usleep(1100000);
+	assert_int_equal(make("c", bytes, 101), ENOSPC);
+	assert_int_equal(write_at(2, 900, bytes, 101), ENOSPC);
+	assert_int_equal(make("d", bytes, 100), 0);
+	assert_int_equal(clunk(2), 0);
+	/* It is noticed, if not at once. */
+	for (char name[] = "e"; error == ENOSPC && *name <= 'z'; ++*name) {
+		usleep(500000);
+		error = make(name, bytes, 900);
+	}
+	assert_int_equal(error, 0);
+}
+
 static void test_number_of_files(void **state)
 {
 	struct share_limits limits = {.max_files = 3};
@@ -871,6 +901,7 @@ int main(void)
 		TEST(test_stat),
 		TEST(test_wstat),
 		TEST(test_space),
+		TEST(test_a_removed_file_that_is_open_takes_space),
 		TEST(test_number_of_files),
 		TEST(test_others_make_room),
 		TEST(test_oldest_files_make_room),

@@ -112,6 +112,8 @@ static void count(struct share *share, struct count *count)
 {
 	*count = (struct count){.share = share};
 	count_directory(count, openat(share->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
+	if (share->unnamed)
+		count->space += share->unnamed(share->context);
 	share->space = count->space;
 	share->files = count->files;
 	share->counted = now_ms();

@@ -112,6 +112,17 @@ bool update_file_read(struct files *files, char *state, size_t size, char *why)
 	return !error;
 }
 
+void update_file_hand_over(const struct files *files, struct handover *handover)
+{
+	struct ninep_saved saved;
+
+	_Static_assert(sizeof(saved) <= sizeof(handover->files), "it fits");
+	ninep_save(files->ninep, &saved);
+	handover->files_size = sizeof(saved);
+	memcpy(handover->files, &saved, sizeof(saved));
+	handover_seal(handover);
+}
+
 static void removed(struct ninep_job *job, int error)
 {
 	(void)job;

@@ -16,8 +16,6 @@ _Static_assert(sizeof(struct handover) <= LAYOUT_HANDOVER_END - LAYOUT_HANDOVER,
 /* Milliseconds for the last lines of the log. */
 #define FLUSH_MS 250u
 
-_Static_assert(sizeof(struct ninep_saved) <= sizeof(((struct handover *)0)->files), "it fits");
-
 static bool append(char *line, size_t room, const char *word)
 {
 	size_t len = strlen(line);
@@ -94,7 +92,6 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 			  uint64_t started)
 {
 	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
-	struct ninep_saved files;
 
 	memset(handover, 0, sizeof(*handover));
 	handover->kind = memory->state ? HANDOVER_MEMORY : HANDOVER_FILE;
@@ -106,11 +103,8 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 	handover->previous = (struct handover_range){(uintptr_t)memory->previous,
 						     memory->previous_size};
 	handover->virq_port = update->host->virq_port;
-	ninep_save(update->files->ninep, &files);
-	handover->files_size = sizeof(files);
-	memcpy(handover->files, &files, sizeof(files));
 	handover->started = started;
-	handover_seal(handover);
+	update_file_hand_over(update->files, handover);
 }
 
 void update_jump(struct stubdom_update *update, const struct kernel_image *image,

@@ -61,6 +61,12 @@ bool update_file_write(struct stubdom_update *update, size_t size, char *why);
 /** Read it back, exactly @size bytes. Returns false with @why. */
 bool update_file_read(struct files *files, char *state, size_t size, char *why);
 
+/**
+ * Put the connection that the files are on into the page, as it is now, and seal the page: whoever
+ * uses the connection leaves it changed for the next image, or for the one before.
+ */
+void update_file_hand_over(const struct files *files, struct handover *handover);
+
 /** Remove the file, some time. */
 void update_file_remove(struct files *files);
 

@@ -73,13 +73,21 @@ static struct handover_range find_state(struct stubdom_update *update,
 					const struct handover *handover, char *why)
 {
 	struct handover_range range = handover->state;
+	bool done;
 	char *state;
 
 	if (handover->kind == HANDOVER_MEMORY)
 		return range;
 	range.size = handover->state_size;
 	state = update_memory_get(range.size, why);
-	if (!state || !update_file_read(update->files, state, range.size, why))
+	if (!state)
+		give_up(why);
+	done = update_file_read(update->files, state, range.size, why);
+	/* On the way back the image before reads the file by the same connection, if it was ours.
+	 */
+	if (ninep_port(update->files->ninep))
+		update_file_hand_over(update->files, (struct handover *)LAYOUT_HANDOVER);
+	if (!done)
 		give_up(why);
 	range.start = (uintptr_t)state;
 	return range;
