@@ -104,6 +104,9 @@ static const char *check_general(const struct hv_restore *restore,
 	if (general->caps & ~caps ||
 	    !!(general->caps & HV_CAP_HARDWARE) != (work->domid == restore->hardware))
 		return "its capabilities are wrong";
+	if (work->domid == restore->hardware &&
+	    (general->life != HV_ALIVE || general->flags & HV_STREAM_SHUT_DOWN))
+		return "the hardware domain has ended";
 	if (general->life > HV_REMOVED ||
 	    general->flags & ~(HV_STREAM_HVM | HV_STREAM_SHUT_DOWN | HV_STREAM_FIFO) ||
 	    general->reserved)
