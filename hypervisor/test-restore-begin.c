@@ -83,6 +83,10 @@ static void test_machine_wrong(void **state)
 	stream_sign(&fixture->stream);
 	check_refused(fixture, -XEN_EINVAL);
 	list[2].domid = 2;
+	list[3].unique_id = list[1].unique_id;
+	stream_sign(&fixture->stream);
+	check_refused(fixture, -XEN_EINVAL);
+	list[3].unique_id = fixture->ids[3];
 	check_restore(fixture, 0);
 }
 
