@@ -279,6 +279,19 @@ def test_a_client_that_comes_in_the_middle_is_served(host):
     assert not failures
 
 
+def test_no_descriptor_is_left_behind(host):
+    def opened():
+        return len(os.listdir(f"/proc/{host.pid()}/fd"))
+
+    host.create("--bare")
+    host.update()
+    before = opened()
+    for _ in range(UPDATES):
+        host.update()
+    # The connection of the last command may still be there.
+    host.wait(lambda: opened() <= before, "descriptors to be closed")
+
+
 def test_many_domains(host):
     host.run("create", "--bare", "--count", 2000)
     before = identities(host)
