@@ -3,6 +3,7 @@
  * The watchdog's patience ends while the one that it watches is about to tell that all is
  * well: either goes on, never both and never none.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -25,6 +26,17 @@ static int start(const struct boot *boot)
 	return watchdog_start(boot);
 }
 
+/* Waits until the watchdog has run out of patience. */
+static void await_decision(int hand_over)
+{
+	struct flock lock;
+
+	do {
+		lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		usleep(1000);
+	} while (fcntl(hand_over, F_GETLK, &lock) == 0 && lock.l_type == F_UNLCK);
+}
+
 /* The status of a process that has taken over, or (@in_time false) is too late for that. */
 static int run(bool in_time)
 {
@@ -37,11 +49,10 @@ static int run(bool in_time)
 
 		if (fd < 0)
 			_exit(1);
-		if (in_time)
-			watchdog_claim(boot.hand_over);
-		sleep(3);
 		if (!in_time)
-			watchdog_claim(boot.hand_over);
+			await_decision(boot.hand_over);
+		watchdog_claim(boot.hand_over);
+		sleep(2);
 		watchdog_end(fd);
 		_exit(0);
 	}
