@@ -57,6 +57,39 @@ static const char *find_sections(struct hv_restore *restore, struct hv_machine_r
 		       : "something follows the last domain";
 }
 
+/* Twice as many as there are domids, and a power of 2. */
+#define ID_SLOTS 65536u
+
+/* Does no domain have the unique id of another one? For whoever watches they would be the same. */
+static bool ids_differ(const struct hv_restore *restore, uint16_t *slots)
+{
+	for (uint32_t i = 0; i < restore->domain_count; i++) {
+		const uint64_t id = restore->domains[i].unique_id;
+		uint32_t at = (uint32_t)(hv_checksum(0, id) % ID_SLOTS);
+
+		for (; slots[at]; at = (at + 1) % ID_SLOTS) {
+			if (restore->domains[slots[at] - 1].unique_id == id)
+				return false;
+		}
+		slots[at] = (uint16_t)(i + 1);
+	}
+	return true;
+}
+
+static const char *check_ids(struct hv_restore *restore, int *error)
+{
+	uint16_t *slots = hv_allocate(&restore->allocator, ID_SLOTS * sizeof(*slots));
+	bool differ;
+
+	if (!slots) {
+		*error = -XEN_ENOMEM;
+		return "there is not enough memory";
+	}
+	differ = ids_differ(restore, slots);
+	hv_release(&restore->allocator, slots, ID_SLOTS * sizeof(*slots));
+	return differ ? NULL : "two domains have the same unique id";
+}
+
 /* The generator of ids and what else is said once. */
 static const char *restore_machine(struct hv_restore *restore,
 				   const struct hv_stream_machine *machine)
@@ -149,6 +182,8 @@ static const char *begin(struct hv_restore *restore, struct hv_machine_records *
 		return "there is not enough memory";
 	*error = -XEN_EINVAL;
 	reason = find_sections(restore, machine);
+	if (!reason)
+		reason = check_ids(restore, error);
 	if (!reason)
 		reason = fixed->count == 1 ? restore_machine(restore, fixed->data)
 					   : "the machine's record is missing";

@@ -80,11 +80,15 @@ static bool counts_agree(const struct hv_restore *restore, const struct hv_resto
 	       elements(work, HV_RECORD_IOREQ) == general->servers;
 }
 
-/* Who dies has no ports, mappings, servers and devices any more. */
-static bool fits_life(const struct hv_restore_domain *work)
+/* Who dies has no virqs, ports, mappings, servers and devices any more. */
+static bool fits_life(const struct hv_restore *restore, const struct hv_restore_domain *work)
 {
 	if (work->general.life == HV_ALIVE)
 		return true;
+	for (uint32_t virq = 0; virq < HV_VIRQ_COUNT; virq++) {
+		if (restore->virq_handlers[virq] == work->domid)
+			return false;
+	}
 	return !elements(work, HV_RECORD_EVTCHN_2LEVEL) && !elements(work, HV_RECORD_EVTCHN_FIFO) &&
 	       !elements(work, HV_RECORD_MAPPINGS) && !elements(work, HV_RECORD_FOREIGN) &&
 	       !elements(work, HV_RECORD_IOREQ) && !elements(work, HV_RECORD_IOMMU);
@@ -100,6 +104,9 @@ static const char *check_general(const struct hv_restore *restore,
 	if (general->caps & ~caps ||
 	    !!(general->caps & HV_CAP_HARDWARE) != (work->domid == restore->hardware))
 		return "its capabilities are wrong";
+	if (work->domid == restore->hardware &&
+	    (general->life != HV_ALIVE || general->flags & HV_STREAM_SHUT_DOWN))
+		return "the hardware domain has ended";
 	if (general->life > HV_REMOVED ||
 	    general->flags & ~(HV_STREAM_HVM | HV_STREAM_SHUT_DOWN | HV_STREAM_FIFO) ||
 	    general->reserved)
@@ -115,7 +122,7 @@ static const char *check_general(const struct hv_restore *restore,
 		return "its event channels are of the wrong kind";
 	if (!counts_agree(restore, work))
 		return "a count is wrong";
-	return fits_life(work) ? NULL : "it dies, but has what only the living have";
+	return fits_life(restore, work) ? NULL : "it dies, but has what only the living have";
 }
 
 static void apply_general(struct hv_restore *restore, struct hv_restore_domain *work)

@@ -77,11 +77,15 @@ static void settle(struct hv_restore *restore)
 {
 	for (uint32_t i = 0; i < restore->domain_count; i++) {
 		struct hv_restore_domain *work = &restore->domains[i];
+		const char *reason = NULL;
 
 		if (work->one_sided)
 			hv_restore_unbind(restore, work);
-		if (work->orphans && !hv_restore_failed(work, HV_RESTORE_PASSES))
-			work->reason[HV_PASS_MATCH] = hv_restore_adopt(restore, work);
+		/* Who failed in the last pass still has mappings, which end with it. */
+		if (work->orphans && !hv_restore_failed(work, HV_PASS_MATCH))
+			reason = hv_restore_adopt(restore, work);
+		if (!work->reason[HV_PASS_MATCH])
+			work->reason[HV_PASS_MATCH] = reason;
 	}
 }
 

@@ -83,6 +83,10 @@ static void test_machine_wrong(void **state)
 	stream_sign(&fixture->stream);
 	check_refused(fixture, -XEN_EINVAL);
 	list[2].domid = 2;
+	list[3].unique_id = list[1].unique_id;
+	stream_sign(&fixture->stream);
+	check_refused(fixture, -XEN_EINVAL);
+	list[3].unique_id = fixture->ids[3];
 	check_restore(fixture, 0);
 }
 
@@ -97,6 +101,38 @@ static void test_hardware_fails(void **state)
 	check_refused(fixture, -XEN_EINVAL);
 	vcpu->run = HV_VCPU_RUNNABLE;
 	check_restore(fixture, 0);
+}
+
+/* Nor with one that has come to an end. */
+static void test_hardware_ended(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_general *general = record(fixture, 0, HV_RECORD_GENERAL);
+
+	general->flags |= HV_STREAM_SHUT_DOWN;
+	general->shutdown_code = HV_SHUTDOWN_POWEROFF;
+	stream_sign(&fixture->stream);
+	check_refused(fixture, -XEN_EINVAL);
+}
+
+/* It holds nothing, so that dying would be all that is wrong with it. */
+static void test_hardware_dying(void **state)
+{
+	static const uint32_t types[] = {HV_RECORD_EVTCHN_FIFO, HV_RECORD_MAPPINGS,
+					 HV_RECORD_FOREIGN};
+	struct fixture *fixture = *state;
+	struct hv_stream_general *general = record(fixture, 0, HV_RECORD_GENERAL);
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct hv_record *header = (struct hv_record *)record(fixture, 0, types[i]) - 1;
+
+		header->type = 40;
+		header->flags = HV_RECORD_OPTIONAL;
+	}
+	general->ports = general->mappings = general->foreign = 0;
+	general->life = HV_DYING;
+	stream_sign(&fixture->stream);
+	check_refused(fixture, -XEN_EINVAL);
 }
 
 /* Each allocation is refused in turn: the restore ends, and with memory it succeeds. */
@@ -127,9 +163,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_machine_changed), TEST(test_trailing),      TEST(test_cut_off),
-		TEST(test_version),	    TEST(test_machine_wrong), TEST(test_hardware_fails),
-		TEST(test_no_memory),
+		TEST(test_machine_changed), TEST(test_trailing),       TEST(test_cut_off),
+		TEST(test_version),	    TEST(test_machine_wrong),  TEST(test_hardware_fails),
+		TEST(test_hardware_ended),  TEST(test_hardware_dying), TEST(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,6 +262,30 @@ static void test_dying_with_ports(void **state)
 	check_restore(fixture, 1 << 2);
 }
 
+/* Two map a frame of one who fails early, and one of them fails late: the other still has it. */
+static void test_orphan_of_two(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_general *one = record(fixture, 1, HV_RECORD_GENERAL);
+	struct hv_stream_general *two = record(fixture, 2, HV_RECORD_GENERAL);
+
+	one->reserved = 1;
+	assert_int_equal(two->references, 2);
+	two->references = 1;
+	check_restore(fixture, 1 << 1 | 1 << 2);
+}
+
+/* Who dies handles no virq any more: he would be asked after his end. */
+static void test_dying_handler(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_virq *virq = record(fixture, HV_DOMID_INVALID, HV_RECORD_VIRQS);
+
+	assert_int_equal(virq->handler, 2);
+	virq->handler = 3;
+	check_restore(fixture, 1 << 3);
+}
+
 static void test_removed_but_held(void **state)
 {
 	struct fixture *fixture = *state;
@@ -328,6 +352,8 @@ int main(void)
 		TEST(test_model_missing),
 		TEST(test_target_missing),
 		TEST(test_dying_with_ports),
+		TEST(test_orphan_of_two),
+		TEST(test_dying_handler),
 		TEST(test_removed_but_held),
 		TEST(test_holder_fails),
 		TEST(test_record_unknown),

@@ -280,9 +280,13 @@ static int read_queue(struct reader *reader, struct handle *handle, uint32_t que
 /* More than a process can have open. */
 #define DESCRIPTORS (1 << 20)
 
-static bool is_descriptor(int32_t fd)
+/* Can this be a connection's descriptor, and is it nobody else's? */
+static bool is_descriptor(const struct reader *reader, int32_t fd)
 {
-	return fd >= 0 && fd < DESCRIPTORS;
+	const struct host *host = reader->host;
+
+	return fd >= 0 && fd < DESCRIPTORS &&
+	       ((size_t)fd >= host->source_room || !host->sources[fd]);
 }
 
 static int read_handle(struct reader *reader)
@@ -290,7 +294,7 @@ static int read_handle(struct reader *reader)
 	struct handle_entry entry;
 	struct handle *handle;
 
-	if (!take(reader, &entry, sizeof(entry)) || !is_descriptor(entry.fd) ||
+	if (!take(reader, &entry, sizeof(entry)) || !is_descriptor(reader, entry.fd) ||
 	    entry.domid >= HV_DOMID_FIRST_RESERVED ||
 	    entry.partial_length > sizeof(entry.partial) || entry.sent_bytes >= sizeof(uint32_t))
 		return -EINVAL;
@@ -347,7 +351,7 @@ static int read_control(struct reader *reader)
 	struct control *control;
 	int error;
 
-	if (!take(reader, &entry, sizeof(entry)) || !is_descriptor(entry.fd) ||
+	if (!take(reader, &entry, sizeof(entry)) || !is_descriptor(reader, entry.fd) ||
 	    entry.domid >= HV_DOMID_FIRST_RESERVED ||
 	    !terminated(entry.rundir, sizeof(entry.rundir)))
 		return -EINVAL;

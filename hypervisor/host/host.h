@@ -158,6 +158,10 @@ void host_settle(struct host *host);
 /* Lets a helper tell a new xenstored of the domains there are. */
 void host_spawn_introducer(struct host *host);
 
+/* With signals blocked: one that came before and has not ended the host yet comes again, for the
+ * program that this process executes. */
+void host_keep_signal(void);
+
 /* ---- control.c ---- */
 
 struct control {

@@ -154,6 +154,7 @@ static int jump(struct hv_handover *handover, const struct boot *boot, struct ha
 
 	strcpy(back.command_line, head->previous_command_line);
 	block_signals(true);
+	host_keep_signal();
 	head->watchdog = watchdog_start(&back);
 	error = head->watchdog < 0 ? head->watchdog : hand_over_write_head(boot->hand_over, head);
 	if (!error)

@@ -197,6 +197,12 @@ static int reclaim(struct host *host)
 	return -1;
 }
 
+void host_keep_signal(void)
+{
+	if (terminated)
+		kill(getpid(), terminated);
+}
+
 /* Those that came in the middle of an update have waited. */
 static void unblock_signals(void)
 {
@@ -250,7 +256,8 @@ int host_run(const struct host_options *options, int ready_fd)
 				source->ready(&host, source, events[i].events);
 		}
 		handle_flush_dirty(&host);
-		live_update_step(&host);
+		if (!host.stopping && !terminated)
+			live_update_step(&host);
 	}
 	host_deinit(&host);
 	return 0;

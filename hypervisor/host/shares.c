@@ -82,6 +82,8 @@ int shares_put(struct host *host, struct control *owner, uint32_t nr)
 	struct host_domain *domain = &host->domains[owner->domid];
 	int error = nr < SHARES ? grow(domain, nr) : -EINVAL;
 
+	if (!error && domain->shares[nr])
+		error = -EINVAL;
 	if (!error)
 		domain->shares[nr] = owner;
 	return error;

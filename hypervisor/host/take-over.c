@@ -191,6 +191,7 @@ int take_over(struct host *host, int file, const char *command_line)
 	restored = live_update_now();
 	if (head.check_memory)
 		head.report.hash_after = memory_hash(host);
+	watchdog_claim(file);
 	watchdog_end(head.watchdog);
 	hv_boot_drop_stream(&boot, &host->machine);
 	close(head.previous);

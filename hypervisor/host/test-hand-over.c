@@ -257,6 +257,37 @@ static void test_every_byte(void **state)
 	close(fd);
 }
 
+/* Two connections of one descriptor, and a page that is shared twice. */
+static void test_twice(void **state)
+{
+	struct hand_over head = {.watchdog = -1};
+	struct control *other;
+	struct handle *handle;
+	unsigned int odd;
+	int fd;
+
+	(void)state;
+	handle = handle_new(&writer, FIRST_FD);
+	assert_non_null(handle);
+	fd = hand_over_write(&writer, &head);
+	assert_int_equal(read_into(fd, &odd), -EINVAL);
+	empty(&reader);
+	close(fd);
+	handle->source.fd = FIRST_FD + 3;
+	other = control_new(&writer, FIRST_FD);
+	assert_non_null(other);
+	fd = hand_over_write(&writer, &head);
+	assert_int_equal(read_into(fd, &odd), -EINVAL);
+	empty(&reader);
+	close(fd);
+	other->source.fd = FIRST_FD + 4;
+	fd = hand_over_write(&writer, &head);
+	assert_int_equal(read_into(fd, &odd), 0);
+	assert_int_equal(shares_put(&reader, reader.controls, 40), -EINVAL);
+	empty(&reader);
+	close(fd);
+}
+
 static void test_versions(void **state)
 {
 	struct hand_over head = {.watchdog = -1};
@@ -282,6 +313,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_mechanism_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 	};
 

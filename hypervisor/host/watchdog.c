@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,23 @@ static int patience_ms(void)
 	return (seconds > 0 && seconds < 3600 ? seconds : WATCHDOG_SECONDS) * 1000;
 }
 
+/*
+ * One of the two processes has the lock on the file, and is or will be the host. A lock like this
+ * belongs to a process, also over an exec.
+ */
+static bool claim(int hand_over)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(hand_over, F_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+void watchdog_claim(int hand_over)
+{
+	while (!claim(hand_over))
+		pause();
+}
+
 /* Ends the process that did not answer, which may have ended already. */
 static void end_process(pid_t pid)
 {
@@ -39,16 +57,27 @@ static void end_process(pid_t pid)
 	}
 }
 
-static _Noreturn void watch(int fd, pid_t host, const struct boot *boot)
+/* Waits for a word, so long (-1: for ever). Returns what poll() does. */
+static int await_word(int fd, int patience)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	struct hand_over head;
-	char word;
-	int ready, error;
+	int ready;
 
 	do
-		ready = poll(&wait, 1, patience_ms());
+		ready = poll(&wait, 1, patience);
 	while (ready < 0 && errno == EINTR);
+	return ready;
+}
+
+static _Noreturn void watch(int fd, pid_t host, const struct boot *boot)
+{
+	struct hand_over head;
+	char word;
+	int ready = await_word(fd, patience_ms()), error;
+
+	/* At the same moment it may have taken over. */
+	if (ready == 0 && !claim(boot->hand_over))
+		ready = await_word(fd, -1);
 	if (ready > 0 && read(fd, &word, 1) == 1)
 		_exit(0);
 	end_process(host);

@@ -29,6 +29,13 @@ struct boot;
  */
 int watchdog_start(const struct boot *boot);
 
+/*
+ * From here on the caller is the host, whatever a watchdog thinks of how long it took. To be called
+ * before anything is changed that the former program would need. @hand_over stays open until
+ * watchdog_end(). Does not return if the watchdog has decided otherwise: then the process is ended.
+ */
+void watchdog_claim(int hand_over);
+
 /* Tells it to end, since all is well or since nothing can be done, and closes fd. -1 is allowed. */
 void watchdog_end(int fd);
 

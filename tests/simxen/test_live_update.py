@@ -5,6 +5,7 @@ cannot tell, by anything but time."""
 import hashlib
 import os
 import re
+import signal
 import socket
 import struct
 import threading
@@ -278,6 +279,19 @@ def test_a_client_that_comes_in_the_middle_is_served(host):
     assert not failures
 
 
+def test_no_descriptor_is_left_behind(host):
+    def opened():
+        return len(os.listdir(f"/proc/{host.pid()}/fd"))
+
+    host.create("--bare")
+    host.update()
+    before = opened()
+    for _ in range(UPDATES):
+        host.update()
+    # The connection of the last command may still be there.
+    host.wait(lambda: opened() <= before, "descriptors to be closed")
+
+
 def test_many_domains(host):
     host.run("create", "--bare", "--count", 2000)
     before = identities(host)
@@ -490,10 +504,13 @@ class Process:
         self.socket.connect(os.path.join(host.dir, "control"))
         assert self.ask("HELLO", 1, domid) == 0
 
-    def ask(self, operation, *arguments):
+    def send(self, operation, *arguments):
         arguments += (0,) * (4 - len(arguments))
         number = self.OPERATIONS.index("SIMXEN_" + operation)
         self.socket.send(self.MESSAGE.pack(number, 0, *arguments))
+
+    def ask(self, operation, *arguments):
+        self.send(operation, *arguments)
         return self.MESSAGE.unpack_from(self.socket.recv(65536))[1]
 
     def device(self, *arguments):
@@ -553,4 +570,34 @@ def test_the_host_can_be_stopped_in_the_middle(host, emulated):
     host.popen("live-update", "--quiet")
     host.wait(lambda: host.run("live-update", check=False).returncode == 1, "the update to begin")
     host.run("stop")
+    host.process.wait(60)
+
+
+def begin_update(host):
+    """It waits for the emulated guest."""
+    host.popen("live-update", "--hash")
+    host.wait(lambda: host.run("live-update", check=False).returncode == 1, "the update to begin")
+
+
+def test_the_host_can_be_stopped_in_the_last_moment(host, emulated):
+    """In the same turn of the host's loop in which the last domain stops for the update."""
+    domid, model, _ = emulated
+    stopper = Process(host, 0)
+    begin_update(host)
+    os.kill(host.pid(), signal.SIGSTOP)
+    model.send("DEVICE", model.ANSWER, domid)
+    stopper.send("STOP")
+    os.kill(host.pid(), signal.SIGCONT)
+    host.process.wait(60)
+    stopper.socket.close()
+
+
+def test_a_signal_in_the_last_moment(host, emulated):
+    """All have stopped, and the host does what it still has to: it hashes very much memory."""
+    domid, model, _ = emulated
+    host.run("create", "--bare", "--memory", 40000)
+    begin_update(host)
+    model.send("DEVICE", model.ANSWER, domid)
+    time.sleep(0.03)
+    os.kill(host.pid(), signal.SIGTERM)
     host.process.wait(60)
