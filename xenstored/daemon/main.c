@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "daemon/checker.h"
 #include "daemon/daemonize.h"
 #include "daemon/host.h"
+#include "daemon/limits.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -94,17 +94,6 @@ static void listen_for_clients(struct daemon *daemon)
 		fatal_errno(-result, "socket path");
 	if (listener_open(&daemon->listener, path))
 		fatal("%s", daemon->listener.error);
-}
-
-/* As many connections as the system lets us have. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Whether the event channel device comes from a program that was not of our kind. */
@@ -236,7 +225,7 @@ int main(int argc, char **argv)
 	error = signals_open(&daemon.signals);
 	if (error)
 		fatal_errno(-error, "signals");
-	raise_limits();
+	limits_raise_descriptors(); /* as many connections as the system lets us have */
 	make_core(&daemon, argv);
 	start_loop(&daemon);
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -21,6 +20,7 @@
 #include <xenstore.h>
 
 #include "daemon/daemonize.h"
+#include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/pidfile.h"
 #include "ninepfsd/backend.h"
@@ -233,17 +233,6 @@ static int block_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* All domains share the descriptors: none must be able to use up what the others need. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void open_pid_file(struct pidfile *pidfile, const char *path)
 {
 	int error = pidfile_open(pidfile, path);
@@ -277,7 +266,8 @@ int service_run(const struct service_options *options)
 		fatal_errno(errno, "fork");
 	/* Files belong to root alone unless a front-end says otherwise. */
 	umask(027);
-	raise_limits();
+	/* All domains share the descriptors: none must be able to use up what others need. */
+	limits_raise_descriptors();
 	open_pid_file(&pidfile, options->pid_file);
 	service.signals = block_signals();
 	service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
