@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "host.h"
 #include "hypervisor/restore.h"
 #include "hypervisor/stream-reader.h"
 
@@ -279,19 +280,6 @@ static int show(const struct command *command, const struct file *file)
 
 /* ---- Restoring. ---- */
 
-static void *allocate(void *data, size_t size)
-{
-	(void)data;
-	return malloc(size);
-}
-
-static void release(void *data, void *block, size_t size)
-{
-	(void)data;
-	(void)size;
-	free(block);
-}
-
 static void no_upcall(void *data, unsigned int domid, uint32_t port)
 {
 	(void)data;
@@ -341,8 +329,7 @@ static int report(const struct command *command, const struct hv_restore *restor
 static int check(const struct command *command, const struct file *file)
 {
 	struct hv_memory memory = {0};
-	struct hv_config config = {.allocator = {allocate, release, NULL},
-				   .callbacks = {.upcall = no_upcall}};
+	struct hv_config config = {.allocator = host_allocator, .callbacks = {.upcall = no_upcall}};
 	struct hv_restore restore;
 	struct hypervisor hv;
 	bool is_modelled;
