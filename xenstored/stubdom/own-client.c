@@ -172,11 +172,6 @@ int own_client_write(struct own_client *own, const char *path, const char *value
 	return ask(own, XS_WRITE, path, value, strlen(value));
 }
 
-int own_client_remove(struct own_client *own, const char *path)
-{
-	return ask(own, XS_RM, path, NULL, 0);
-}
-
 int own_client_watch(struct own_client *own, const char *path, bool watch)
 {
 	return ask(own, watch ? XS_WATCH : XS_UNWATCH, path, TOKEN, sizeof(TOKEN));

@@ -49,9 +49,8 @@ void own_client_close(struct own_client *own);
  */
 int own_client_read(struct own_client *own, const char *path, char *value, size_t size);
 
-/** Write, remove a node; watch or unwatch a path. Errors as above. */
+/** Write a node; watch or unwatch a path. Errors as above. */
 int own_client_write(struct own_client *own, const char *path, const char *value);
-int own_client_remove(struct own_client *own, const char *path);
 int own_client_watch(struct own_client *own, const char *path, bool watch);
 
 #endif
