@@ -4,6 +4,7 @@
  * refused allocations; and that its size follows fragments.
  */
 #include "hypervisor/test-machine.h"
+#include "tests/unit/setting.h"
 
 #define FRAMES (2 * HV_CHUNK_FRAMES + 1000)
 #define WINDOW 700 /* where operations take place: across the border of two chunks */
@@ -172,8 +173,7 @@ static void step(struct world *world)
 
 static void test_random(void **state)
 {
-	const char *count = getenv("COUNT");
-	unsigned long steps = 20000 * (count ? strtoul(count, NULL, 10) : 1);
+	unsigned long steps = 20000 * setting("COUNT", 1);
 	struct world *world = world_new(FRAMES);
 
 	(void)state;

@@ -7,6 +7,7 @@
 #include "hypervisor/test-take-over.h"
 
 #include "hypervisor/test-invariants.h"
+#include "tests/unit/setting.h"
 
 /* Everything that is to be the same if an update did not take place. */
 static uint64_t digest(struct host *host)
@@ -62,8 +63,7 @@ static uint64_t count_spare(struct host *host)
 /* Images of all sizes, again and again: nothing is lost, neither of domains nor of memory. */
 static void test_updates(void **state)
 {
-	const char *count = getenv("COUNT");
-	unsigned int rounds = 24 * (count ? (unsigned int)strtoul(count, NULL, 10) : 1);
+	unsigned int rounds = 24 * (unsigned int)setting("COUNT", 1);
 	struct hv_image_note note = host_note(4);
 	struct host *host = busy_host(&note, 16 * MIB);
 	const uint64_t base = FRAMES_OF(1 * GIB - 20 * MIB), top = FRAMES_OF(1 * GIB);

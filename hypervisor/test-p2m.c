@@ -3,6 +3,7 @@
  * Extents against a plain array, one entry for each gfn.
  */
 #include "hypervisor/test-machine.h"
+#include "tests/unit/setting.h"
 
 #define GFNS 200
 
@@ -76,8 +77,7 @@ static void step(struct world *world)
 
 static void test_random(void **state)
 {
-	const char *count = getenv("COUNT");
-	unsigned long steps = 20000 * (count ? strtoul(count, NULL, 10) : 1);
+	unsigned long steps = 20000 * setting("COUNT", 1);
 	struct world *world = calloc(1, sizeof(*world));
 
 	(void)state;

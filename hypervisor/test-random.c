@@ -7,6 +7,7 @@
  * The seed is printed; HV_TEST_SEED and HV_TEST_COUNT choose others.
  */
 #include "hypervisor/test-invariants.h"
+#include "tests/unit/setting.h"
 
 #define DOMAINS 6  /* domids 0 to 5, so that they are reused all the time */
 #define SMALL	12 /* ports, entries, handles */
@@ -157,18 +158,11 @@ static void poll_changes(struct world *world)
 	}
 }
 
-static unsigned long from_environment(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoul(text, NULL, 0) : otherwise;
-}
-
 static void test_random(void **state)
 {
-	unsigned long count = from_environment("HV_TEST_COUNT", 50000);
+	unsigned long count = setting("HV_TEST_COUNT", 50000);
 	struct world world = {.machine = machine_new(),
-			      .random = from_environment("HV_TEST_SEED", 20240229)};
+			      .random = setting("HV_TEST_SEED", 20240229)};
 	struct machine *machine = world.machine;
 
 	(void)state;

@@ -11,17 +11,11 @@
 #include "hypervisor/test-stream-pages.h"
 #include "hypervisor/test-threads.h"
 #include "hypervisor/test-world.h"
+#include "tests/unit/setting.h"
 
 #define MACHINES 15
 #define STREAMS	 150 /* of each */
 #define STEPS	 1500
-
-static unsigned long from_environment(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoul(text, NULL, 0) : otherwise;
-}
 
 struct results {
 	unsigned long refused, no_memory, whole, damaged, failed;
@@ -150,8 +144,8 @@ static void try_stream(struct world *world, const struct stream *stream, struct 
 
 static void test_fuzz(void **state)
 {
-	unsigned long machines = MACHINES * from_environment("COUNT", 1);
-	struct world *world = world_new(from_environment("HV_TEST_SEED", 20240302));
+	unsigned long machines = MACHINES * setting("COUNT", 1);
+	struct world *world = world_new(setting("HV_TEST_SEED", 20240302));
 	struct results results = {0};
 
 	(void)state;

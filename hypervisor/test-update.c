@@ -11,17 +11,11 @@
 #include "hypervisor/test-stream-pages.h"
 #include "hypervisor/test-threads.h"
 #include "hypervisor/test-world.h"
+#include "tests/unit/setting.h"
 
 #define UPDATES	     20
 #define MORE_UPDATES 50	  /* times COUNT, if it is not 1 */
 #define STEPS	     1500 /* before each */
-
-static unsigned long from_environment(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoul(text, NULL, 0) : otherwise;
-}
 
 static void run(struct world *world, unsigned int steps)
 {
@@ -80,9 +74,9 @@ static void update(struct world *world, uint32_t version, unsigned int cpus, uns
 
 static void test_updates(void **state)
 {
-	unsigned long longer = from_environment("COUNT", 1), done = 0, refused = 0;
+	unsigned long longer = setting("COUNT", 1), done = 0, refused = 0;
 	unsigned long count = longer > 1 ? MORE_UPDATES * longer : UPDATES;
-	struct world *world = world_new(from_environment("HV_TEST_SEED", 20240301));
+	struct world *world = world_new(setting("HV_TEST_SEED", 20240301));
 	unsigned long seen[KINDS] = {0};
 
 	(void)state;

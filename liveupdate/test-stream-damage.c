@@ -6,6 +6,7 @@
  * again and accepted again.
  */
 #include "liveupdate/test-sample.h"
+#include "tests/unit/setting.h"
 
 static uint64_t seed = 12345;
 
@@ -166,8 +167,7 @@ static void test_shuffled_records(void **state)
 
 static void test_random_changes(void **state)
 {
-	const char *count = getenv("COUNT");
-	unsigned long rounds = 20000ul * (count ? strtoul(count, NULL, 10) : 1);
+	unsigned long rounds = 20000ul * setting("COUNT", 1);
 	struct stream_buffer buffer;
 	uint8_t *image;
 

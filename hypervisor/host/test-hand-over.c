@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "hypervisor/host/hand-over.h"
+#include "tests/unit/setting.h"
 
 /* Connections are numbers here; nobody reads from them. */
 #define FIRST_FD 1000
@@ -235,8 +236,7 @@ static void test_every_byte(void **state)
 {
 	struct hand_over head = {.watchdog = -1};
 	int fd = hand_over_write(&writer, &head);
-	const char *count = getenv("COUNT");
-	unsigned int rounds = count ? (unsigned int)atoi(count) : 1, odd;
+	unsigned int rounds = (unsigned int)setting("COUNT", 1), odd;
 
 	(void)state;
 	assert_true(fd >= 0);

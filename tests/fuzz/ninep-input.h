@@ -11,15 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "tests/unit/setting.h"
 
 static uint64_t random_state;
-
-static uint64_t setting(const char *name, uint64_t usual)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoull(text, NULL, 10) : usual;
-}
 
 /* A number below @sides. */
 static uint32_t roll(uint32_t sides)

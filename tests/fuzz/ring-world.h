@@ -22,6 +22,7 @@
 #include "compare.h"
 #include "hostile.h"
 #include "script.h"
+#include "random-inputs.h"
 
 #define HONEST 2u /* domains 1 and 2 */
 #define GUESTS 5u
@@ -340,21 +341,9 @@ static inline void check_dom0(struct fuzz *fuzz)
 
 /* ---- settings ---- */
 
-static inline unsigned long setting(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoul(text, NULL, 0) : otherwise;
-}
-
 static inline unsigned long seconds(void)
 {
 	return setting("FUZZ_SECONDS", FUZZ_SECONDS_USUAL * setting("COUNT", 1));
-}
-
-static inline uint64_t first_seed(void)
-{
-	return setting("SEED", (unsigned long)time(NULL) * 1000003);
 }
 
 #endif

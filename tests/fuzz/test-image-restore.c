@@ -20,6 +20,7 @@
 #include "harness.h"
 #include "liveupdate/image.h"
 #include "liveupdate/stream-check.h"
+#include "tests/unit/setting.h"
 
 /* Turns of a restored core: some requests may be among what was changed. */
 #define TURNS 50
@@ -263,9 +264,7 @@ static void test_truncation(void **state)
 
 static unsigned long rounds(unsigned long usual)
 {
-	const char *count = getenv("COUNT");
-
-	return usual * (count ? strtoul(count, NULL, 10) : 1);
+	return usual * setting("COUNT", 1);
 }
 
 static void test_changes(void **state)

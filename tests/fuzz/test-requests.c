@@ -14,7 +14,6 @@
  * FUZZ_SECONDS= how long; SEED= of the first input; INPUTS= how many at most;
  * COUNT= how many times the usual time.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,9 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -32,16 +28,13 @@
 #include "control/control.h"
 #include "harness.h"
 #include "hostile.h"
-#include "script.h"
+#include "random-inputs.h"
 
-#define INPUT_MAX      20000u
-#define SECONDS	       8
-#define INPUTS_A_CHILD 16u
-#define CLIENTS	       8u /* 0 to 3: sockets; 4 to 7: domains 1 to 4 */
-#define SOCKETS	       4u
-#define STEPS_MAX      400u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define INPUT_MAX 20000u
+#define SECONDS	  8
+#define CLIENTS	  8u /* 0 to 3: sockets; 4 to 7: domains 1 to 4 */
+#define SOCKETS	  4u
+#define STEPS_MAX 400u
 
 struct client_end {
 	struct peer *peer;
@@ -58,8 +51,8 @@ struct fuzz {
 };
 
 struct fuzz_counts {
-	unsigned long inputs, steps, replies, events;
-	uint64_t seed; /* of the input at work */
+	struct random_inputs inputs;
+	unsigned long steps, replies, events;
 };
 
 static struct fuzz_counts *counts;
@@ -397,36 +390,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 static unsigned long long failed_seed;
 
-static unsigned long setting(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoul(text, NULL, 0) : otherwise;
-}
-
-static void run_inputs(uint64_t seed, unsigned long count)
-{
-	for (; count--; seed++) {
-		struct dice dice = {seed};
-		size_t len = 200 + dice_roll(&dice, INPUT_MAX - 200);
-		uint8_t *input = malloc(len);
-
-		if (!input)
-			abort();
-		for (size_t i = 0; i < len; i++)
-			input[i] = (uint8_t)dice_roll(&dice, 256);
-		counts->seed = seed;
-		LLVMFuzzerTestOneInput(input, len);
-		counts->inputs++;
-		free(input);
-	}
-}
-
-/* In children, so that a crash is found together with its seed. */
 static void run(void)
 {
-	uint64_t seed = setting("SEED", (unsigned long)time(NULL) * 1000003);
-	unsigned long inputs = setting("INPUTS", ~0ul);
+	uint64_t seed = first_seed();
 	time_t end = time(NULL) + (time_t)setting("FUZZ_SECONDS", SECONDS * setting("COUNT", 1));
 
 	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
@@ -434,27 +400,8 @@ static void run(void)
 	if (counts == MAP_FAILED)
 		abort();
 	printf("requests: seed %llu\n", (unsigned long long)seed);
-	while (inputs && time(NULL) < end && !failed_seed) {
-		unsigned long count = inputs < INPUTS_A_CHILD ? inputs : INPUTS_A_CHILD;
-		int status = 0;
-		pid_t pid;
-
-		fflush(NULL);
-		pid = fork();
-		if (pid < 0)
-			abort();
-		if (!pid) {
-			run_inputs(seed, count);
-			exit(0); /* not _exit(): leaks are looked for */
-		}
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (!WIFEXITED(status) || WEXITSTATUS(status))
-			failed_seed = counts->seed;
-		seed += count;
-		inputs -= count;
-	}
-	printf("requests: %lu inputs, %lu steps, %lu replies, %lu events\n", counts->inputs,
+	failed_seed = run_random_inputs(&counts->inputs, seed, INPUT_MAX, end);
+	printf("requests: %lu inputs, %lu steps, %lu replies, %lu events\n", counts->inputs.done,
 	       counts->steps, counts->replies, counts->events);
 }
 
@@ -465,7 +412,7 @@ static void test_hostile_requests(void **state)
 		fail_msg(
 			"the input of SEED=%llu INPUTS=1 fails (or leaks, with up to %u before it)",
 			failed_seed, INPUTS_A_CHILD);
-	assert_true(counts->inputs && counts->replies && counts->events);
+	assert_true(counts->inputs.done && counts->replies && counts->events);
 }
 
 int main(void)

@@ -21,17 +21,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
-#define INPUT_MAX      6000u
-#define INPUTS_A_CHILD 16u
-#define STEPS_MAX      300u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define INPUT_MAX 6000u
+#define STEPS_MAX 300u
 
 struct counts {
-	unsigned long inputs, steps, ring_errors, protocol_errors, served, raced;
-	unsigned long long seed;
+	struct random_inputs inputs;
+	unsigned long steps, ring_errors, protocol_errors, served, raced;
 };
 
 static struct counts *counts;
@@ -332,63 +328,18 @@ static void race_for(uint64_t seed, unsigned long ms)
 	finish(&fuzz);
 }
 
-static void run_inputs(uint64_t seed, unsigned long count)
-{
-	for (; count--; seed++) {
-		struct dice dice = {seed};
-		size_t len = 200 + dice_roll(&dice, INPUT_MAX - 200);
-		uint8_t *input = malloc(len);
-
-		if (!input)
-			abort();
-		for (size_t i = 0; i < len; i++)
-			input[i] = (uint8_t)dice_roll(&dice, 256);
-		counts->seed = seed;
-		LLVMFuzzerTestOneInput(input, len);
-		counts->inputs++;
-		free(input);
-	}
-}
-
-/* In children, so that a crash is found together with its seed. */
-static bool run_in_child(uint64_t seed, unsigned long count)
-{
-	int status = 0;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		abort();
-	if (!pid) {
-		run_inputs(seed, count);
-		exit(0); /* not _exit(): leaks are looked for */
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && !WEXITSTATUS(status);
-}
-
 static unsigned long long failed_seed;
 
 static void run_all(void)
 {
 	uint64_t seed = first_seed();
-	unsigned long left = setting("INPUTS", ~0ul);
 	time_t end = time(NULL) + (time_t)(seconds() * 4 / 5);
 
 	printf("ring guests: seed %llu\n", (unsigned long long)seed);
-	while (left && time(NULL) < end && !failed_seed) {
-		unsigned long count = left < INPUTS_A_CHILD ? left : INPUTS_A_CHILD;
-
-		if (!run_in_child(seed, count))
-			failed_seed = counts->seed;
-		seed += count;
-		left -= count;
-	}
+	failed_seed = run_random_inputs(&counts->inputs, seed, INPUT_MAX, end);
 	printf("ring guests: %lu inputs, %lu steps, given up for indices %lu, for lengths %lu; "
 	       "%lu honest requests\n",
-	       counts->inputs, counts->steps, counts->ring_errors, counts->protocol_errors,
+	       counts->inputs.done, counts->steps, counts->ring_errors, counts->protocol_errors,
 	       counts->served);
 }
 
@@ -399,8 +350,8 @@ static void test_hostile_pages(void **state)
 		fail_msg(
 			"the input of SEED=%llu INPUTS=1 fails (or leaks, with up to %u before it)",
 			failed_seed, INPUTS_A_CHILD);
-	assert_true(counts->inputs && counts->served);
-	if (counts->inputs >= INPUTS_A_CHILD)
+	assert_true(counts->inputs.done && counts->served);
+	if (counts->inputs.done >= INPUTS_A_CHILD)
 		assert_true(counts->ring_errors && counts->protocol_errors);
 }
 

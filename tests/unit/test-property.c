@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "replay.h"
+#include "tests/unit/setting.h"
 
 /* As many as take some ten seconds with sanitizers. */
 #define SCRIPTS_DEFAULT 400
@@ -32,13 +33,6 @@
 static struct replay_counts *counts; /* shared with the children */
 static unsigned long scripts, failures;
 static uint64_t first_seed;
-
-static unsigned long setting(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoul(text, NULL, 0) : otherwise;
-}
 
 /* Run a script in a child. Returns true when it failed. */
 static bool fails(const struct step *step, unsigned int count, bool quiet)

@@ -13,6 +13,7 @@
 
 #include "small-tree.h"
 #include "store/bulk.h"
+#include "tests/unit/setting.h"
 
 struct building {
 	struct small_tree small;
@@ -180,10 +181,9 @@ static void test_duplicates(void **state)
 static void test_random(void **state)
 {
 	unsigned int seed = 7;
-	const char *count = getenv("COUNT");
 
 	(void)state;
-	for (int round = 0; round < 20 * (count ? atoi(count) : 1); round++) {
+	for (int round = 0; round < 20 * (int)setting("COUNT", 1); round++) {
 		struct building building;
 		struct small_tree other;
 		char path[200] = "";

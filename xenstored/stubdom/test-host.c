@@ -5,6 +5,7 @@
  * has two.
  */
 #include "stubdom/test-world.h"
+#include "tests/unit/setting.h"
 
 /* Domains in the short run; COUNT multiplies them, up to all there can be. */
 #define DOMAINS 2500u
@@ -23,8 +24,7 @@ static const struct hv_config as_4_19 = {
 
 static unsigned int domains_to_make(void)
 {
-	const char *count = getenv("COUNT");
-	unsigned long domains = DOMAINS * (count ? strtoul(count, NULL, 10) : 1);
+	unsigned long domains = DOMAINS * setting("COUNT", 1);
 
 	/* All but domain 0 and our own. */
 	return domains && domains < DOMID_FIRST_RESERVED - 2u ? (unsigned int)domains

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "stubdom/ring0/memory.h"
+#include "tests/unit/setting.h"
 
 #define MB	  ((uintptr_t)1 << 20)
 #define PAGE	  ((uintptr_t)LAYOUT_PAGE)
@@ -278,8 +279,7 @@ static void test_at_random(void **state)
 		uintptr_t address;
 		size_t size;
 	} mapping[64] = {0};
-	const char *env = getenv("COUNT");
-	unsigned long count = 20000 * (env ? strtoul(env, NULL, 10) : 1);
+	unsigned long count = 20000 * setting("COUNT", 1);
 	unsigned int seed = 7;
 	uintptr_t brk = IMAGE_END;
 	size_t mapped = 0, heap = 0;

@@ -6,6 +6,7 @@
  * COUNT= how many times the usual number of damaged ones.
  */
 #include "stubdom/update/kernel-image.h"
+#include "tests/unit/setting.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -340,8 +341,7 @@ static void expect_loadable(const struct kernel_image *image, size_t size)
 
 static void test_damaged(void **state)
 {
-	const char *count = getenv("COUNT");
-	unsigned long rounds = 20000 * (count && atoi(count) > 0 ? (unsigned long)atoi(count) : 1);
+	unsigned long rounds = 20000 * setting("COUNT", 1);
 	unsigned long accepted = 0;
 
 	(void)state;
