@@ -15,6 +15,7 @@
 #include "fail.h"
 #include "guest.h"
 #include "neighbour.h"
+#include "readers.h"
 #include "sample.h"
 #include "scenario.h"
 
@@ -31,11 +32,8 @@ struct state {
 	struct crowd *crowd;
 	struct neighbour *neighbour;
 	struct timings timings;
-	uint32_t *ids; /* of the request that each member has in flight */
-	const struct plan *plan;
-	uint64_t begin;
-	size_t done, next;
-	bool ended;
+	struct readers *readers;
+	size_t next;
 };
 
 /* A host with so many introduced domains, each with a node of its own. */
@@ -93,45 +91,15 @@ static void read_prepare(struct subject *subject, const struct plan *plan)
 	struct state *state = start(subject);
 
 	(void)plan;
-	state->crowd = crowd_guests(state->machine, 1, subject->scale);
-	state->ids = calloc(subject->scale, sizeof(*state->ids));
-	if (!state->ids)
-		fail("out of memory");
+	state->readers = readers_new(crowd_guests(state->machine, 1, subject->scale), NODE);
 	subject_settle(subject);
-}
-
-static bool read_step(void *context, size_t member, struct client *client,
-		      const struct reply *reply)
-{
-	struct state *state = context;
-
-	if (reply) {
-		client_check(client, reply, XS_READ, state->ids[member], 0, value_text(VALUE_SIZE),
-			     VALUE_SIZE);
-		state->done++;
-		if (state->done % 64 == 0)
-			state->ended = !plan_more(state->plan, state->done, state->begin);
-		if (state->ended)
-			return false;
-	}
-	state->ids[member] = client_put_path(client, XS_READ, 0, NODE, NULL, 0);
-	return true;
 }
 
 static void read_block(struct subject *subject, const struct plan *plan, int block)
 {
 	struct state *state = subject->state;
-	uint64_t cpu = subject_settle(subject), ns;
 
-	state->plan = plan;
-	state->done = 0;
-	state->ended = false;
-	state->begin = now_ns();
-	crowd_run(state->crowd, read_step, state);
-	ns = now_ns() - state->begin;
-	cpu = subject_settle(subject) - cpu;
-	sample_print(subject, NULL, block, "per_s", (double)state->done * 1e9 / (double)ns);
-	sample_print(subject, NULL, block, "cpu_us", (double)cpu / 1000.0 / (double)state->done);
+	readers_block(state->readers, subject, plan, block);
 }
 
 /* ---- a flood ---- */
