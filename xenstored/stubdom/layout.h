@@ -9,13 +9,14 @@
  * table is all that two images have to agree on. Memory is mapped one to one, so
  * an address here is a pointer as well.
  *
- * The table is used by assembly too: numbers only. A change of any of them is a
- * change of LAYOUT_VERSION. (spec: stubdom.md section 6 "Fixed physical layout")
+ * The table is used by assembly too: numbers only. A change of any of them, or of
+ * the hand-over page (update/handover.h), is a change of LAYOUT_VERSION. (spec: stubdom.md section
+ * 6 "Fixed physical layout")
  */
 #ifndef XENSTORED_STUBDOM_LAYOUT_H
 #define XENSTORED_STUBDOM_LAYOUT_H
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 #define LAYOUT_PAGE	   0x1000
 #define LAYOUT_PAGE_SHIFT  12

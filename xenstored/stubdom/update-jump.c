@@ -94,7 +94,8 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
 
 	memset(handover, 0, sizeof(*handover));
-	handover->kind = memory->state ? HANDOVER_MEMORY : HANDOVER_FILE;
+	handover->kind = memory->in_file ? HANDOVER_FILE : HANDOVER_MEMORY;
+	handover->key = memory->key;
 	handover->state_size = memory->state_size;
 	handover->state_sum = memory->state_sum;
 	if (memory->state)
@@ -114,7 +115,7 @@ void update_jump(struct stubdom_update *update, const struct kernel_image *image
 	    !fill(LAYOUT_TRAMPOLINE, image, update->kernel))
 		return;
 	log_message(LOG_NOTICE, "live-update: %zu bytes of state in %s; starting the new image",
-		    memory->state_size, memory->state ? "memory" : "a file");
+		    memory->state_size, memory->in_file ? "a file" : "memory");
 	/* What waits to be written does not cross. A back-end that is not there costs this much. */
 	ninep_flush(update->files->ninep, clock_monotonic_ns() / 1000000u + FLUSH_MS);
 	fill_handover(update, memory, started);

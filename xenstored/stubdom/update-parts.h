@@ -20,10 +20,12 @@
 
 /* Memory that an update holds beside the new image's file. */
 struct update_memory {
-	char *state; /* NULL, with a size: it is in the file */
+	bool in_file; /* the state is handed over in the file */
+	char *state;  /* in memory; of a state in the file: a copy for the way back, or NULL */
 	size_t state_size;
-	uint64_t state_sum; /* its checksum */
-	char *previous;	    /* the file of this image */
+	struct handover_key key;
+	uint64_t state_sum;
+	char *previous; /* the file of this image */
 	size_t previous_size;
 };
 
@@ -43,7 +45,7 @@ char *update_memory_get(size_t size, char *why);
 /** Write the state to @put. @data: struct stubdom_update. Returns 0 or an errno value. */
 int update_state_save(void *data, int (*put)(void *, const void *, size_t), void *sink);
 
-/** Find out how long the state is, and its checksum. Returns false with @why. */
+/** Find out how long the state is, and its sum under a new key. Returns false with @why. */
 bool update_state_measure(struct stubdom_update *update, struct update_memory *memory, char *why);
 
 /**
@@ -55,8 +57,12 @@ bool update_state_write(struct stubdom_update *update, struct update_memory *mem
 /** Check the stream as a whole, without making anything of it. Returns whether it is good. */
 bool update_state_check(const void *state, size_t size, char *why);
 
-/** Write the state to the file. Returns false with @why when that is not possible. */
-bool update_file_write(struct stubdom_update *update, size_t size, char *why);
+/**
+ * Write the state to the file, from memory if it is there, and read it back to see that it is what
+ * was written. Returns false with @why when that is not possible.
+ */
+bool update_file_write(struct stubdom_update *update, const struct update_memory *memory,
+		       char *why);
 
 /** Read it back, exactly @size bytes. Returns false with @why. */
 bool update_file_read(struct files *files, char *state, size_t size, char *why);

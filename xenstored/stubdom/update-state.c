@@ -45,7 +45,7 @@ void update_memory_free(struct update_memory *memory)
 
 static int measure(void *sink, const void *bytes, size_t len)
 {
-	handover_sum_add(sink, bytes, len);
+	siphash_add(sink, bytes, len);
 	return 0;
 }
 
@@ -104,11 +104,15 @@ static bool fail(int error, char *why)
 
 bool update_state_measure(struct stubdom_update *update, struct update_memory *memory, char *why)
 {
-	struct handover_summer summer = {0};
-	int error = update_state_save(update, measure, &summer);
+	struct siphash sum;
+	int error;
 
-	memory->state_size = (size_t)summer.size;
-	memory->state_sum = handover_sum_end(&summer);
+	if (getrandom(&memory->key, sizeof(memory->key), 0) != sizeof(memory->key))
+		return !fail(EIO, why);
+	handover_sum_begin(&sum, &memory->key);
+	error = update_state_save(update, measure, &sum);
+	memory->state_size = (size_t)sum.size;
+	memory->state_sum = handover_sum_end(&sum);
 	return !fail(error, why);
 }
 

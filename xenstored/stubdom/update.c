@@ -17,6 +17,9 @@
 /* No image is that large; a number beyond is a mistake. */
 #define KERNEL_SIZE_MAX (64u << 20)
 
+/* Memory that a new image needs besides its file and the state, more or less. */
+#define COPY_SLACK (1u << 20)
+
 /* ---- what the process gives to an image of the state, and makes of one ---- */
 
 static struct client *adopt_socket(void *data, int fd)
@@ -209,6 +212,21 @@ static bool by_memory(struct stubdom_update *update, struct update_memory *memor
 }
 
 /*
+ * In the file; and, for the way back, in memory as well, if that leaves the new image room to read
+ * the file. Without this copy the domain depends on whoever keeps the file until it serves again.
+ */
+static bool by_file(struct stubdom_update *update, struct update_memory *memory, char *why)
+{
+	size_t room = memory_available(&ring0_memory) * LAYOUT_PAGE;
+
+	memory->in_file = true;
+	if (room >= COPY_SLACK && (room - COPY_SLACK) / 2 >= memory->state_size &&
+	    !by_memory(update, memory, why) && memory->state)
+		return false;
+	return update_file_write(update, memory, why);
+}
+
+/*
  * Put the state where the new image finds it: in memory if there is enough, else in the file,
  * unless the requester has decided. Returns false with @why.
  */
@@ -226,7 +244,7 @@ static bool hand_over(struct stubdom_update *update, struct update_memory *memor
 		return false;
 	if (kind == UPDATE_SESSION_ANY && !ninep_connected(update->files->ninep))
 		return false;
-	return update_file_write(update, memory->state_size, why);
+	return by_file(update, memory, why);
 }
 
 static bool is_taken(const struct stubdom_update *update, const struct kernel_image *image)

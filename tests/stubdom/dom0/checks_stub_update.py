@@ -5,9 +5,12 @@ Who is served goes on as if nothing had happened: clients of dom0's ring with wa
 transactions, guests that ping, guests that write numbers without end and watch over their order.
 """
 
+import ctypes
 import os
 import re
+import signal
 import struct
+import threading
 
 import xswire
 from checks_guests import Lives
@@ -289,6 +292,49 @@ def by_file(host):
             served.check()
             writer.more()
             wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+
+
+class Meddler(threading.Thread):
+    """Changes the state's file between its writing and its reading by the new image."""
+
+    IN_CLOSE_NOWRITE = 0x10
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.events = self.libc.inotify_init()
+        assert self.events >= 0
+        added = self.libc.inotify_add_watch(self.events, DIRECTORY.encode(), self.IN_CLOSE_NOWRITE)
+        assert added >= 0, os.strerror(ctypes.get_errno())
+        self.changed = False
+
+    def run(self):
+        # The image that writes the file reads it back; behind that is the moment.
+        while not os.path.basename(DUMP).encode() in os.read(self.events, 4096):
+            pass
+        FilesDaemon.process.send_signal(signal.SIGSTOP)
+        with open(DUMP, "r+b") as stream:
+            stream.seek(-100, os.SEEK_END)
+            byte = stream.read(1)[0]
+            stream.seek(-100, os.SEEK_END)
+            stream.write(bytes([byte ^ 1]))
+        self.changed = True
+        FilesDaemon.process.send_signal(signal.SIGCONT)
+
+
+@check("live update by a file that is changed on its way: the image before goes on, and says so",
+       deadline=200)
+def changed_file(host):
+    attach(host)
+    host.client.write("/before", b"value")
+    meddler = Meddler()
+    meddler.start()
+    ran = live_update("-m", "file", IMAGE, ok=False)
+    assert meddler.changed
+    assert "state_dump was changed" in ran.output, ran.output
+    assert not host.gone(), host.gone()
+    equal(host.client.read("/before"), b"value")
+    host.client.rm("/before")
 
 
 @check("live update by a file is refused when nobody takes files, and by memory it goes on",
