@@ -55,7 +55,7 @@ CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call source
 # What of the stub domain runs in an ordinary process too: into the unit tests.
 UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
 PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c update-file.c update-start.c $(addprefix ring0/, \
-	arguments.c clock.c events.c grants.c memory.c memory-map.c state.c)))
+	arguments.c clock.c events.c events-exchange.c grants.c memory.c memory-map.c state.c)))
 # 9pfs: both ends' protocol; the front-end; the server.
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "stubdom/layout.h"
 #include "stubdom/ring0/clock.h"
 #include "stubdom/update/stream-window.h"
 
@@ -142,6 +143,32 @@ bool update_file_read(struct files *files, char *state, size_t size, char *why)
 		snprintf(why, KERNEL_WHY_MAX, "The state cannot be read: file " NAME ": %s",
 			 strerror(-error));
 	return !error && transfer.done == size;
+}
+
+static int count(struct ninep_job *job, uint64_t offset, const void *piece, size_t length)
+{
+	struct transfer *transfer = of_job(job);
+
+	(void)piece;
+	/* Nothing of that length could be read anyway. */
+	if (offset != transfer->done || length > LAYOUT_RAM_END - transfer->done)
+		return -EFBIG;
+	transfer->done += length;
+	return 0;
+}
+
+bool update_file_measure(struct files *files, size_t *size, char *why)
+{
+	struct transfer transfer = {.job = {.kind = NINEP_READ, .name = NAME, .take = count}};
+	int error = finish(files, &transfer);
+
+	*size = transfer.done;
+	if (!error && !*size)
+		error = -ENODATA;
+	if (error)
+		snprintf(why, KERNEL_WHY_MAX, "The state cannot be read: file " NAME ": %s",
+			 strerror(-error));
+	return !error;
 }
 
 void update_file_hand_over(const struct files *files, struct handover *handover)

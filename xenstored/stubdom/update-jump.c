@@ -41,8 +41,7 @@ static bool old_line(const struct stubdom_update *update, char *line, size_t roo
 	return append(line, room, "-U");
 }
 
-/* What was given for the new one, and only that; or ours. */
-static bool new_line(const struct stubdom_update *update, char *line, size_t room)
+bool update_command_line(const struct stubdom_update *update, char *line, size_t room)
 {
 	if (!update->session.cmdline)
 		return old_line(update, line, room);
@@ -58,7 +57,7 @@ static bool prepare_start(const struct stubdom_update *update, const struct upda
 	};
 	char line[KEXEC_LINE_MAX];
 
-	return new_line(update, line, sizeof(line)) &&
+	return update_command_line(update, line, sizeof(line)) &&
 	       start_info_make((void *)LAYOUT_START_INFO, LAYOUT_START_INFO_END - LAYOUT_START_INFO,
 			       LAYOUT_START_INFO, module, memory->state ? 2 : 1, line);
 }

@@ -7,6 +7,7 @@
  *	update-file.c   the state as a file
  *	update-jump.c   what the next image is started with, and the start
  *	update-start.c  the other end: an image that another one has started
+ *	update-exchange.c, update-adopt.c  the same to and from xenstoreds of another kind
  */
 #ifndef XENSTORED_STUBDOM_UPDATE_PARTS_H
 #define XENSTORED_STUBDOM_UPDATE_PARTS_H
@@ -73,8 +74,20 @@ bool update_file_read(struct files *files, char *state, size_t size, char *why);
  */
 void update_file_hand_over(const struct files *files, struct handover *handover);
 
+/** How long the file of another xenstored is, which nobody tells. Returns false with @why. */
+bool update_file_measure(struct files *files, size_t *size, char *why);
+
 /** Remove the file, some time. */
 void update_file_remove(struct files *files);
+
+/** What the new image is told: the options of the session, or ours, and -U. False: no room. */
+bool update_command_line(const struct stubdom_update *update, char *line, size_t room);
+
+/**
+ * Become the image that the session has, which has not our note: see update-exchange.c. Returns ms
+ * to wait before it is tried again, or 0 when it is refused; @why says why.
+ */
+int update_exchange(struct stubdom_update *update, char *why);
 
 /**
  * Start the image. Returns only if the command line is too long.

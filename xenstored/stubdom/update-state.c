@@ -70,7 +70,9 @@ int update_state_save(void *data, int (*to)(void *, const void *, size_t), void 
 {
 	struct stubdom_update *update = data;
 	struct stream_writer writer;
-	int error = stream_writer_init(&writer, stream_dialect_find("own"), 0, to, sink);
+	const char *dialect = update->dialect ? update->dialect : "own";
+	int error = stream_writer_init(&writer, stream_dialect_find(dialect),
+				       update->dialect ? update->session.version : 0, to, sink);
 
 	return error ? error
 		     : image_save(update->core, &update->process, &update->session.requester,
@@ -97,7 +99,11 @@ bool update_state_check(const void *state, size_t size, char *why)
 
 static bool fail(int error, char *why)
 {
-	if (error)
+	/* Only what is written for others has such an end. */
+	if (error == EBUSY)
+		snprintf(why, KERNEL_WHY_MAX,
+			 "A domain is under construction, which that xenstored would not survive.");
+	else if (error)
 		snprintf(why, KERNEL_WHY_MAX, "Dump write error: %s", strerror(error));
 	return error;
 }

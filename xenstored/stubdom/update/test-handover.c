@@ -208,7 +208,13 @@ static void test_trampoline(void **state)
 	assert_int_equal(page.move[2].to, 0);
 	/* The table of segments is in the page itself. */
 	assert_int_equal(page.gdt_limit, TRAMPOLINE_GDT_SIZE - 1);
-	assert_int_equal(page.gdt_address[0], LAYOUT_TRAMPOLINE + TRAMPOLINE_GDT);
+	assert_int_equal(page.far_segment, 8);
+	/* A kernel may begin at 0. */
+	trampoline_add(&page, 0, 0x5000, 100);
+	assert_int_equal(page.move[2].to, 0);
+	assert_int_equal(page.move[2].from, 0x5000);
+	assert_int_equal(page.move[2].size, 100);
+	assert_int_equal(page.move[3].size + page.move[3].zeros, 0);
 	assert_false(trampoline_fill(&page, code, sizeof(page.code) + 1, &image, 0, ADDRESS));
 }
 
