@@ -319,7 +319,7 @@ static void test_channels_leave_and_come_back(void **state)
 {
 	struct test_world *world = world_new(with_state, true);
 	const unsigned int first = 5, last = 40, ended = 11, dies = 12;
-	uint32_t ports[41], waiting, free_one;
+	uint32_t ports[41], waiting, free_one, own_end;
 	volatile struct ring_page *page;
 	void *ring;
 
@@ -334,6 +334,8 @@ static void test_channels_leave_and_come_back(void **state)
 	assert_int_equal(waiting, free_one);
 	free_one = (uint32_t)events_alloc(8);
 	assert_true(free_one > port_of(world, last));
+	/* A channel of ours to ourselves. */
+	own_end = (uint32_t)events_bind(STUB, (uint32_t)events_alloc(STUB));
 	events_close(port_of(world, 20));
 	for (unsigned int domid = first; domid <= last; domid++)
 		ports[domid] = domid == ended ? 0 : port_of(world, domid);
@@ -352,6 +354,8 @@ static void test_channels_leave_and_come_back(void **state)
 									  ? EVTCHNSTAT_unbound
 									  : EVTCHNSTAT_interdomain);
 	assert_int_equal(status_of(waiting), EVTCHNSTAT_unbound);
+	assert_int_equal(status_of(own_end), EVTCHNSTAT_interdomain);
+	assert_int_equal(status_of(own_end - 1), EVTCHNSTAT_interdomain);
 	assert_int_equal(events_find_virq(VIRQ_DOM_EXC), -ENOENT);
 	assert_int_equal(events_find_virq(VIRQ_TIMER), -ENOENT);
 

@@ -101,7 +101,7 @@ static bool fill_launch(const struct stubdom_update *update, struct launch *laun
 	char *info = launch->place + KEXEC_LEAVE_SIZE, line[OPTIONS_MAX];
 	uint64_t behind = launch->image.end;
 
-	if (!update_command_line(update, line, sizeof(line)) ||
+	if (!update_command_line(update, true, line, sizeof(line)) ||
 	    !start_info_make(info, START_INFO_SIZE, (uint32_t)behind, &module, 1, line) ||
 	    !trampoline_fill(trampoline, trampoline_code,
 			     (size_t)(trampoline_code_end - trampoline_code), &launch->image,

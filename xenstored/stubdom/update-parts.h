@@ -80,8 +80,12 @@ bool update_file_measure(struct files *files, size_t *size, char *why);
 /** Remove the file, some time. */
 void update_file_remove(struct files *files);
 
-/** What the new image is told: the options of the session, or ours, and -U. False: no room. */
-bool update_command_line(const struct stubdom_update *update, char *line, size_t room);
+/**
+ * What the new image is told: the options of the session, or ours, for a @foreign one without those
+ * that ours alone has; and -U. Returns false when there is no room.
+ */
+bool update_command_line(const struct stubdom_update *update, bool foreign, char *line,
+			 size_t room);
 
 /**
  * Become the image that the session has, which has not our note: see update-exchange.c. Returns ms
