@@ -337,10 +337,14 @@ def changed_file(host):
     host.client.rm("/before")
 
 
+# Of the memory below 640 KB.
+LOW_SIZE = 0x9f000
+
+
 def image_of_another_kind():
     """Our image as another program's: without our note, and loaded over the low memory as well.
 
-    There it enters 12 bytes of code that go on to ours, which finds what upstream's stub domain
+    There it enters a few bytes of code that go on to ours, which finds what upstream's stub domain
     would: a module and a file, and none of our fixed places as it left them.
     """
     with open(IMAGE, "rb") as stream:
@@ -350,7 +354,7 @@ def image_of_another_kind():
     at = ours.index(struct.pack("<III4s", 4, 4, 18, b"Xen"))
     entry, = struct.unpack_from("<I", ours, at + 16)
     code = b"\xfa\xfc\xb8" + struct.pack("<I", entry) + b"\xff\xe0"  # cli; cld; jump to entry
-    low = (b"\xcc" * 0x100 + code).ljust(LOW_SIZE, b"\xcc")
+    low = (b"\xcc" * 0x100 + code).ljust(0x20000, b"\xcc")
     note = struct.pack("<III4sI", 4, 4, 18, b"Xen", 0x100)
 
     headers = []
@@ -362,7 +366,7 @@ def image_of_another_kind():
             header[2] += 4096
             headers.append(header)
     where = 4096 + len(ours)
-    headers.append([1, 7, where, 0, 0, len(low), len(low), 4096])
+    headers.append([1, 7, where, 0, 0, len(low), LOW_SIZE, 4096])
     headers.append([4, 4, 2048, 0, 0, len(note), len(note), 4])
     elf = bytearray(ours[:64])
     struct.pack_into("<QQ", elf, 32, 64, 0)
@@ -371,9 +375,6 @@ def image_of_another_kind():
     with open("/tmp/other", "wb") as stream:
         stream.write(front.ljust(2048, b"\0") + note.ljust(2048, b"\0") + ours + low)
     return "/tmp/other"
-
-
-LOW_SIZE = 0x9f000
 
 
 @check("live update to another xenstored and from it, by what upstream's stub domain leaves and finds",
@@ -415,6 +416,9 @@ def no_file(host):
     with host.new_client() as client:
         answer = Sender(client).refused(open(IMAGE, "rb").read(), None, "-m", "file")
         assert "state_dump" in answer, answer
+        with open(image_of_another_kind(), "rb") as stream:
+            answer = Sender(client).refused(stream.read(), None, "-m", "file")
+        assert "nobody keeps our files" in answer, answer
     equal(boots(host), before)
     update(host, "-m", "memory")
     FilesDaemon.start()
