@@ -180,6 +180,7 @@ static void perform(struct stubdom_update *update, const struct foreign *foreign
 	if (prepare(update, &memory, &launch, why))
 		leave(update, &launch, why);
 	files_go_on(update->files);
+	update_file_remove(update->files);
 	update_memory_give_back(&launch.place, LAUNCH_SIZE);
 	update_memory_free(&memory);
 	stubdom_host_stand(update->host, false);

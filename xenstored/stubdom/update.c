@@ -283,6 +283,8 @@ static int perform(struct stubdom_update *update, char *why)
 		update_jump(update, &image, &memory, started);
 		snprintf(why, KERNEL_WHY_MAX, "The command line is too long.");
 	}
+	if (memory.in_file)
+		update_file_remove(update->files);
 	update_memory_free(&memory);
 	stubdom_host_stand(update->host, false);
 	return 0;
