@@ -5,7 +5,7 @@
  * no machine and nothing is left, or there is one that is consistent, that can be used,
  * and that can be saved again.
  *
- * COUNT multiplies the number of streams; HV_TEST_SEED chooses others.
+ * COUNT multiplies the number of streams; SEED chooses others.
  */
 #include "hypervisor/test-dump.h"
 #include "hypervisor/test-stream-pages.h"
@@ -145,7 +145,7 @@ static void try_stream(struct world *world, const struct stream *stream, struct 
 static void test_fuzz(void **state)
 {
 	unsigned long machines = MACHINES * setting("COUNT", 1);
-	struct world *world = world_new(setting("HV_TEST_SEED", 20240302));
+	struct world *world = world_new(setting("SEED", 20240302));
 	struct results results = {0};
 
 	(void)state;
