@@ -22,12 +22,12 @@ static const struct elf_note_name name = {ABILITIES_NOTE_NAME, sizeof(ABILITIES_
 	{                                                                                          \
 		STREAM_##name, 1                                                                   \
 	}
-#define DECLARED                                                                                   \
-	KNOWN(DOMAIN_STATE), KNOWN(CLIENT), KNOWN(TX), KNOWN(TX_DIFFERENCE), KNOWN(TX_TOUCH),      \
-		KNOWN(TX_CHANGE), KNOWN(DELTA), KNOWN(SNAPSHOT)
+#define DECLARED(client)                                                                           \
+	KNOWN(DOMAIN_STATE), {STREAM_CLIENT, client}, KNOWN(TX), KNOWN(TX_DIFFERENCE),             \
+		KNOWN(TX_TOUCH), KNOWN(TX_CHANGE), KNOWN(DELTA), KNOWN(SNAPSHOT)
 
-/* It is also what a note of revision 1 means that declares nothing. */
-static const struct abilities_record revision_1[] = {DECLARED};
+/* What a note of revision 1 means that declares nothing. */
+static const struct abilities_record revision_1[] = {DECLARED(1)};
 
 #define COUNT (sizeof(revision_1) / sizeof(*revision_1))
 
@@ -44,7 +44,7 @@ static const struct {
 	.flags = FLAGS,
 	.records = ABILITIES_RECORDS,
 	.declared = COUNT,
-	.record = {DECLARED},
+	.record = {DECLARED(2)},
 };
 
 /* Bytes of a note whose fixed part is in @abilities, or 0: it makes no sense. */

@@ -126,6 +126,7 @@ int save_client(struct core *core, const struct client *client, uint32_t id,
 			.last_transaction = client->last_transaction,
 			.client = client->id,
 			.releasing = client->releasing,
+			.remote_port = place.remote_port,
 		};
 
 		error = stream_put_own(writer, STREAM_CLIENT, &extra);
@@ -336,6 +337,8 @@ int restore_client(struct restore *restore, const struct stream_client *in)
 	client->ignored = in->flags & STREAM_CLIENT_IGNORED;
 	client->ending = in->flags & STREAM_CLIENT_ENDING;
 	client->input_end = in->flags & STREAM_CLIENT_INPUT_END;
+	if (client->transport->ops->bound)
+		client->transport->ops->bound(client->transport, in->remote_port);
 	return 0;
 }
 

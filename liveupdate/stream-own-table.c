@@ -10,6 +10,12 @@
 		.name = #member, .kind = kind_, .offset = offsetof(struct struct_, member),        \
 		.since = 1                                                                         \
 	}
+/* A field of a later layout. */
+#define LATER(struct_, member, kind_, since_)                                                      \
+	{                                                                                          \
+		.name = #member, .kind = kind_, .offset = offsetof(struct struct_, member),        \
+		.since = since_                                                                    \
+	}
 #define ARRAY(struct_, member, element_, fields_)                                                  \
 	{                                                                                          \
 		.name = #member, .kind = FIELD_ARRAY, .offset = offsetof(struct struct_, member),  \
@@ -137,13 +143,10 @@ static const struct stream_field domain_state_fields[] = {
 };
 
 static const struct stream_field client_fields[] = {
-	FIELD(stream_client, conn_id, FIELD_U32),
-	FIELD(stream_client, flags, FIELD_U32),
-	FIELD(stream_client, last_transaction, FIELD_U32),
-	FIELD(stream_client, client, FIELD_U64),
-	FIELD(stream_client, releasing, FIELD_U32),
-	FIELD(stream_client, parked, FIELD_U32),
-	END,
+	FIELD(stream_client, conn_id, FIELD_U32),	   FIELD(stream_client, flags, FIELD_U32),
+	FIELD(stream_client, last_transaction, FIELD_U32), FIELD(stream_client, client, FIELD_U64),
+	FIELD(stream_client, releasing, FIELD_U32),	   FIELD(stream_client, parked, FIELD_U32),
+	LATER(stream_client, remote_port, FIELD_U32, 2),   END,
 };
 
 static const struct stream_field tx_fields[] = {
@@ -209,32 +212,32 @@ static const struct stream_field snapshot_fields[] = {
 	END,
 };
 
-#define TYPE(number, struct_)                                                                      \
+#define TYPE(number, struct_, version_)                                                            \
 	{                                                                                          \
-		.type = number, .name = &#number[sizeof("STREAM_") - 1], .version = 1,             \
+		.type = number, .name = &#number[sizeof("STREAM_") - 1], .version = version_,      \
 		.oldest = 1, .size = sizeof(struct stream_##struct_), .fields = struct_##_fields   \
 	}
 
 static const struct stream_own_type types[] = {
-	TYPE(STREAM_IMAGE, image),
-	TYPE(STREAM_COUNTERS, counters),
-	TYPE(STREAM_DESCRIPTOR, descriptor),
-	TYPE(STREAM_LOG, log),
-	TYPE(STREAM_RATELIMIT, ratelimit),
-	TYPE(STREAM_CREDIT, credit),
-	TYPE(STREAM_EVENTS, events),
-	TYPE(STREAM_WATCH_ORDER, watch_order),
-	TYPE(STREAM_PERMS, perms),
-	TYPE(STREAM_STATISTICS, statistics),
-	TYPE(STREAM_UPDATE, update),
-	TYPE(STREAM_DOMAIN_STATE, domain_state),
-	TYPE(STREAM_CLIENT, client),
-	TYPE(STREAM_TX, tx),
-	TYPE(STREAM_TX_DIFFERENCE, tx_difference),
-	TYPE(STREAM_TX_TOUCH, tx_touch),
-	TYPE(STREAM_TX_CHANGE, tx_change),
-	TYPE(STREAM_DELTA, delta),
-	TYPE(STREAM_SNAPSHOT, snapshot),
+	TYPE(STREAM_IMAGE, image, 1),
+	TYPE(STREAM_COUNTERS, counters, 1),
+	TYPE(STREAM_DESCRIPTOR, descriptor, 1),
+	TYPE(STREAM_LOG, log, 1),
+	TYPE(STREAM_RATELIMIT, ratelimit, 1),
+	TYPE(STREAM_CREDIT, credit, 1),
+	TYPE(STREAM_EVENTS, events, 1),
+	TYPE(STREAM_WATCH_ORDER, watch_order, 1),
+	TYPE(STREAM_PERMS, perms, 1),
+	TYPE(STREAM_STATISTICS, statistics, 1),
+	TYPE(STREAM_UPDATE, update, 1),
+	TYPE(STREAM_DOMAIN_STATE, domain_state, 1),
+	TYPE(STREAM_CLIENT, client, 2),
+	TYPE(STREAM_TX, tx, 1),
+	TYPE(STREAM_TX_DIFFERENCE, tx_difference, 1),
+	TYPE(STREAM_TX_TOUCH, tx_touch, 1),
+	TYPE(STREAM_TX_CHANGE, tx_change, 1),
+	TYPE(STREAM_DELTA, delta, 1),
+	TYPE(STREAM_SNAPSHOT, snapshot, 1),
 };
 
 const struct stream_own_type *stream_own_at(size_t index)

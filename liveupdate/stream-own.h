@@ -237,9 +237,11 @@ struct stream_client {
 	uint32_t conn_id;
 	uint32_t flags;
 	uint32_t last_transaction;
-	uint64_t client;    /* id, never used again */
-	uint32_t releasing; /* 1 + domid of a RELEASE that is under way; 0 = none */
-	uint32_t parked;    /* bytes at the start of the input that are parked requests */
+	uint64_t client;      /* id, never used again */
+	uint32_t releasing;   /* 1 + domid of a RELEASE that is under way; 0 = none */
+	uint32_t parked;      /* bytes at the start of the input that are parked requests */
+	uint32_t remote_port; /* of a ring: the domain's port that is bound; 0 = not known. Since 2
+			       */
 };
 
 #define STREAM_TX_LOST	   1u
@@ -271,8 +273,8 @@ enum stream_operation {
 };
 
 /*
- * TX_DIFFERENCE: to the tree that the transaction started on, from that of the one in front, or from
- * the live tree.
+ * TX_DIFFERENCE: to the tree that the transaction started on, from that of the one in front, or
+ * from the live tree.
  */
 struct stream_tx_difference {
 	uint32_t conn_id;

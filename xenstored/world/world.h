@@ -43,8 +43,9 @@ struct transport;
 
 /* What of a transport survives an exec. */
 struct transport_place {
-	int fd;	       /* of a socket, else -1 */
-	uint32_t port; /* of a ring: the local event channel, 0 = none */
+	int fd;		      /* of a socket, else -1 */
+	uint32_t port;	      /* of a ring: the local event channel, 0 = none */
+	uint32_t remote_port; /* and the domain's, 0 = not known */
 };
 
 struct transport_ops {
@@ -55,6 +56,8 @@ struct transport_ops {
 	void (*close)(struct transport *transport);
 	/* How another process image can take the stream over; NULL: it cannot. */
 	void (*describe)(struct transport *transport, struct transport_place *place);
+	/* What describe() said in there about a ring's remote port. NULL: it does not matter. */
+	void (*bound)(struct transport *transport, uint32_t remote_port);
 };
 
 struct transport {

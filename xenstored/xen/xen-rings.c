@@ -15,7 +15,8 @@ struct xen_ring {
 	struct xen_rings *rings;
 	struct client **slot;
 	unsigned int domid;
-	uint32_t port; /* local, 0 = none */
+	uint32_t port;	      /* local, 0 = none */
+	uint32_t remote_port; /* the domain's, 0 = not known */
 };
 
 static struct xen_ring *of_transport(struct transport *transport)
@@ -75,6 +76,12 @@ static void describe(struct transport *transport, struct transport_place *place)
 {
 	place->fd = -1;
 	place->port = of_transport(transport)->port;
+	place->remote_port = of_transport(transport)->remote_port;
+}
+
+static void bound(struct transport *transport, uint32_t remote_port)
+{
+	of_transport(transport)->remote_port = remote_port;
 }
 
 static const struct transport_ops ring_ops = {
@@ -83,6 +90,7 @@ static const struct transport_ops ring_ops = {
 	.fail = fail,
 	.close = close_ring,
 	.describe = describe,
+	.bound = bound,
 };
 
 /* The guest has done something: look at both directions. */
@@ -141,6 +149,7 @@ static int connect_ring(struct rings *base, unsigned int domid, unsigned int por
 		return result;
 	}
 	xen->port = (uint32_t)result;
+	xen->remote_port = port;
 	__atomic_store_n(&xen->ring.page->server_features, features, __ATOMIC_SEQ_CST);
 	*out = &xen->ring.transport;
 	return 0;
@@ -173,9 +182,10 @@ static int rebind(struct rings *base, struct transport *transport, unsigned int 
 
 	/*
 	 * The same port again is bound to us already, which makes binding it anew impossible
-	 * until the old end is closed.
+	 * until the old end is closed. For another port that must not be tried: there would be no
+	 * way back. It is not known which port it is only after an update from an older version.
 	 */
-	if (result < 0 && xen->port) {
+	if (result < 0 && xen->port && (!xen->remote_port || xen->remote_port == port)) {
 		evtchn_unbind(rings->evtchn, xen->port);
 		xen->port = 0;
 		result = evtchn_bind(rings->evtchn, xen->domid, port, &xen->listener);
@@ -185,6 +195,7 @@ static int rebind(struct rings *base, struct transport *transport, unsigned int 
 	if (xen->port)
 		evtchn_unbind(rings->evtchn, xen->port);
 	xen->port = (uint32_t)result;
+	xen->remote_port = port;
 	return 0;
 }
 
