@@ -201,6 +201,9 @@ static bool may_go_on(struct core *core, struct client *client)
 	wait = ratelimit_wait(&core->state.domains.ratelimit, &domain->credit, core->now);
 	if (wait) {
 		tell_limited(core, domain);
+		core_trace(core, LOG_WRL, "domain %u: waits %llu ms, %lld points left",
+			   domain->domid, (unsigned long long)wait,
+			   (long long)domain->credit.points);
 		client->wait = WAIT_CREDIT;
 		client->wait_until = core->now + wait;
 		return false;

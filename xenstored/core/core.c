@@ -26,6 +26,14 @@ void core_config_defaults(struct core_config *config)
 	quota_defaults(&config->quota);
 }
 
+/* For the trace. */
+static void account_changed(void *data, const struct account *account, enum quota quota,
+			    int64_t delta)
+{
+	core_trace(data, LOG_ACC, "domain %u: %s %+lld = %llu", domain_of_account(account)->domid,
+		   quota_name(quota), (long long)delta, (unsigned long long)account->now[quota]);
+}
+
 struct core *core_new(struct world *world, const struct core_config *config)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -50,6 +58,7 @@ struct core *core_new(struct world *world, const struct core_config *config)
 		       config->priv_domid))
 		goto fail;
 	core->state.domains.quota = config->quota;
+	core->state.domains.watcher = (struct account_watcher){account_changed, core};
 	if (watches_init(&core->watches, &core->state.secret)) {
 		state_deinit(&core->state);
 		goto fail;
@@ -112,6 +121,29 @@ void core_trace(struct core *core, enum log_class class, const char *format, ...
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	log->trace(log, class, text);
+}
+
+void core_trace_change(struct core *core, const struct change *change)
+{
+	const struct node *node;
+
+	if (!core->world->log->enabled(core->world->log, LOG_TDB))
+		return;
+	if (change->kind == TREE_REMOVE) {
+		core_trace(core, LOG_TDB, "delete %.*s", (int)change->len, change->path);
+		return;
+	}
+	/* A later change of the same transaction may have removed it. */
+	node = tree_find(&core->state.live, change->path, change->len);
+	if (node)
+		core_trace(core, LOG_TDB, "store %.*s size %zu", (int)change->len, change->path,
+			   node_size(node));
+}
+
+void core_trace_credit(struct core *core, const struct domain *domain, int units)
+{
+	core_trace(core, LOG_WRL, "domain %u: %d units charged, %lld points left", domain->domid,
+		   units, (long long)domain->credit.points);
 }
 
 void core_quota_hit(struct core *core, struct domain *domain, enum quota quota)

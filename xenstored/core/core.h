@@ -140,6 +140,12 @@ static inline bool core_is_short(const struct core *core)
 void core_log(struct core *core, int priority, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** For the trace: a change of the live tree took effect. */
+void core_trace_change(struct core *core, const struct change *change);
+
+/** For the trace: @domain's write credit was charged. */
+void core_trace_credit(struct core *core, const struct domain *domain, int units);
+
 /** Write a line to the trace. */
 void core_trace(struct core *core, enum log_class class, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

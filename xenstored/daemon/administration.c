@@ -30,6 +30,8 @@ static enum trace_class trace_class_of(enum log_class class)
 		return TRACE_WRL;
 	case LOG_ACC:
 		return TRACE_ACC;
+	case LOG_TDB:
+		return TRACE_TDB;
 	case LOG_CLASS_NONE:
 		break;
 	}

@@ -32,6 +32,7 @@ struct domain *domain_new(struct domains *domains, unsigned int domid)
 	domain->record = ++domains->last_record;
 	domain->features = XS_FEATURES_DEFAULT;
 	domain->account.limits = domains->quota;
+	domain->account.watcher = &domains->watcher;
 	if (!domain_is_special(domains, domain))
 		domain->account.global_max = domains->global_max;
 	LIST_INIT(&domain->roots);

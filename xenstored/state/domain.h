@@ -14,6 +14,7 @@
 #define XENSTORED_STATE_DOMAIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -59,6 +60,7 @@ struct domains {
 	unsigned int priv_domid;   /* the privileged one */
 	struct quota_limits quota; /* what new records start with */
 	uint64_t global_max[QUOTA_COUNT]; /* over unprivileged domains */
+	struct account_watcher watcher;	  /* of all accounts */
 	struct ratelimit ratelimit;
 };
 
@@ -99,6 +101,13 @@ struct domain *domain_new(struct domains *domains, unsigned int domid);
 
 /** Forget a record that nothing belongs to any more. */
 void domain_free(struct domains *domains, struct domain *domain);
+
+/** The domain whose account this is. */
+static inline const struct domain *domain_of_account(const struct account *account)
+{
+	return (const struct domain *)(const void *)((const char *)account -
+						     offsetof(struct domain, account));
+}
 
 /** A permission entry for @domain. */
 struct perm domain_perm(const struct domain *domain, unsigned int letter);

@@ -34,11 +34,20 @@ struct quota_limits {
 	uint32_t soft[QUOTA_COUNT];
 };
 
+struct account;
+
+/* Who is told of every change of an account; changed may be NULL. */
+struct account_watcher {
+	void (*changed)(void *data, const struct account *account, enum quota quota, int64_t delta);
+	void *data;
+};
+
 struct account {
 	struct quota_limits limits;
 	uint64_t now[QUOTA_COUNT]; /* current use; 0 for the four that are sizes of one thing */
 	uint64_t max[QUOTA_COUNT]; /* the largest value seen */
 	uint64_t *global_max;	   /* maxima over unprivileged domains, or NULL */
+	const struct account_watcher *watcher; /* or NULL */
 	uint64_t reported[QUOTA_COUNT]; /* when reaching a limit was last told, in ms; 0 = never */
 	bool over_hard, over_soft;	/* the memory limits' reports: waiting for the all-clear */
 	uint64_t memory_reported;	/* when memory was last reported, in ms */
@@ -78,6 +87,8 @@ static inline void account_add(struct account *account, enum quota quota, int64_
 		account->now[quota] += (uint64_t)delta;
 	if (delta > 0)
 		account_seen(account, quota, account->now[quota]);
+	if (delta && account->watcher && account->watcher->changed)
+		account->watcher->changed(account->watcher->data, account, quota, delta);
 }
 
 #endif

@@ -22,8 +22,9 @@ static void charge_credit(struct request *request, const struct change *change)
 	if (change->kind == TREE_CREATE)
 		for (size_t i = change->created_len; i < change->len; i++)
 			units += change->path[i] == '/';
-	while (units--)
+	for (int i = 0; i < units; i++)
 		ratelimit_charge(&core->state.domains.ratelimit, &domain->credit, core->now);
+	core_trace_credit(core, domain, units);
 }
 
 static int events_for(struct request *request, const struct change *change)
@@ -77,6 +78,7 @@ static int change_live(struct request *request, struct change *change)
 		return error;
 	change_make(state, &state->live, change);
 	change_settle(state, change);
+	core_trace_change(core, change);
 	charge_credit(request, change);
 	for (int i = 0; i < 2; i++)
 		if (change->effect[i].domain)

@@ -128,6 +128,9 @@ int request_lookup(struct request *request, const struct path *path, unsigned in
 	}
 	if (error)
 		return error;
+	if (lookup->node && (rights & want) == want)
+		core_trace(request->core, LOG_TDB, "read %s size %zu", path->text,
+			   node_size(lookup->node));
 	if (lookup->node)
 		return (rights & want) == want ? 0 : EACCES;
 	return rights & want ? ENOENT : EACCES;

@@ -260,6 +260,7 @@ int request_commit(struct request *request)
 	state->live = result;
 	TAILQ_FOREACH(change, &tx->changes, link) {
 		change_settle(state, change);
+		core_trace_change(core, change);
 		for (int i = 0; i < 2; i++)
 			if (change->effect[i].domain)
 				core_memory_changed(core, change->effect[i].domain);
@@ -286,9 +287,11 @@ int verb_transaction_end(struct request *request)
 			error = request_commit(request);
 		if (error == REQUEST_LATER)
 			return error;
-		if (!error && client_is_limited(client) && core->transaction_count > 1)
+		if (!error && client_is_limited(client) && core->transaction_count > 1) {
 			ratelimit_charge(&core->state.domains.ratelimit,
 					 &client->identity.domain->credit, core->now);
+			core_trace_credit(core, client->identity.domain, 1);
+		}
 	}
 	client_end_transaction(core, client, request->tx);
 	request->tx = NULL;

@@ -17,7 +17,7 @@
 #include "domstate/domstate.h"
 
 /* Classes of trace lines (spec: cli-and-control.md section 5). */
-enum log_class { LOG_OBJ, LOG_IO, LOG_WRL, LOG_ACC, LOG_CLASS_NONE };
+enum log_class { LOG_OBJ, LOG_IO, LOG_WRL, LOG_ACC, LOG_TDB, LOG_CLASS_NONE };
 
 enum log_direction { LOG_IN, LOG_OUT };
 
