@@ -79,3 +79,15 @@ def test_classes_of_the_trace_that_are_off_at_first(host, store):
     silent = trace.read_text()
     guest.write("data/x", b"silent again")
     assert trace.read_text() == silent
+
+
+def test_a_lowered_memory_quota_is_told_when_it_stalls_a_guest(host, store):
+    domid = host.create()
+    guest = host.guest_client(domid)
+    guest.write("data/x", b"1")
+    toolstack = store.connect()
+    toolstack.set_quota(domid, "memory", 10)
+    stalled = f"Domain {domid} exceeds hard memory quota, Xenstore interface to domain stalled"
+    assert stalled in store.log()
+    toolstack.set_quota(domid, "memory", 0)
+    assert guest.read("data/x") == b"1"

@@ -78,27 +78,31 @@ static int quota_names(struct request *request)
 }
 
 /* The limits that the first of the arguments speaks of: a domain's, or the global ones. */
-static int limits_of(struct request *request, const struct arg *domid_arg,
+static int limits_of(struct request *request, const struct arg *domid_arg, struct domain **of,
 		     struct quota_limits **limits)
 {
 	struct domain *domain;
 	unsigned int domid;
 	int error;
 
+	*of = NULL;
 	*limits = &request->core->state.domains.quota;
 	if (!domid_arg)
 		return 0;
 	if (args_domid(domid_arg, &domid))
 		return EINVAL;
 	error = core_know_domain(request->core, request->client, domid, &domain);
-	if (!error)
+	if (!error) {
+		*of = domain;
 		*limits = &domain->account.limits;
+	}
 	return error;
 }
 
 int verb_get_quota(struct request *request)
 {
 	struct quota_limits *limits;
+	struct domain *domain;
 	struct arg args[2];
 	size_t count = args_split(request->payload, request->len, args, 2);
 	enum quota quota;
@@ -109,7 +113,7 @@ int verb_get_quota(struct request *request)
 		return quota_names(request);
 	if (count > 2)
 		return EINVAL;
-	error = limits_of(request, count == 2 ? &args[0] : NULL, &limits);
+	error = limits_of(request, count == 2 ? &args[0] : NULL, &domain, &limits);
 	if (error)
 		return error;
 	quota = quota_by_name(args[count - 1].text, args[count - 1].len, &soft);
@@ -121,6 +125,7 @@ int verb_get_quota(struct request *request)
 int verb_set_quota(struct request *request)
 {
 	struct quota_limits *limits;
+	struct domain *domain;
 	struct arg args[3];
 	size_t count = args_split(request->payload, request->len, args, 3);
 	unsigned int value;
@@ -130,7 +135,7 @@ int verb_set_quota(struct request *request)
 
 	if (count != 2 && count != 3)
 		return EINVAL;
-	error = limits_of(request, count == 3 ? &args[0] : NULL, &limits);
+	error = limits_of(request, count == 3 ? &args[0] : NULL, &domain, &limits);
 	if (error)
 		return error;
 	quota = quota_by_name(args[count - 2].text, args[count - 2].len, &soft);
@@ -142,5 +147,8 @@ int verb_set_quota(struct request *request)
 	else
 		limits->hard[quota] = value;
 	request->core->recheck = true;
+	/* A limit that is met now stalls the domain now. */
+	if (domain && quota == QUOTA_MEMORY)
+		core_memory_changed(request->core, domain);
 	return request_ack(request);
 }
