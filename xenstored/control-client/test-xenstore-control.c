@@ -260,6 +260,9 @@ static void test_usage(void **state)
 	assert_int_equal(status, 2);
 	run("live-update", "-z", "/x", NULL);
 	assert_int_equal(status, 2);
+	assert_non_null(strstr(messages, "Unknown option of live-update: -z\n"));
+	run("live-update", "-Fz", "/x", NULL);
+	assert_non_null(strstr(messages, "Unknown option of live-update: -z\n"));
 }
 
 static void test_failed_live_update(void **state)

@@ -101,7 +101,7 @@ static int parse_live_update(struct live_update *update, int argc, char **argv)
 			fprintf(stderr, "Missing value for option -%c\n", optopt);
 			return STATUS_USAGE;
 		default:
-			fprintf(stderr, "Unknown option of live-update: %s\n", argv[optind - 1]);
+			fprintf(stderr, "Unknown option of live-update: -%c\n", optopt);
 			return STATUS_USAGE;
 		}
 	}
