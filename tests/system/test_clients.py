@@ -268,3 +268,21 @@ def test_no_descriptors_left_is_survived():
         late = daemon.connect()
         late.sync()
         assert late.read("/x") == b"19"
+
+
+def test_a_shortage_of_descriptors_is_told_once_in_a_while():
+    """Each connection that goes lets the next one in; the log does not grow by a line for each."""
+    limited = Daemon()
+    limited.command = ["prlimit", "--nofile=64:64", "--"] + limited.command
+    with limited as daemon:
+        waiting = [xswire.connect(daemon.socket) for _ in range(150)]
+        for connection in waiting[:60]:
+            connection.close()
+        for connection in waiting[60:100]:
+            connection.close()
+        with daemon.connect() as client:
+            for connection in waiting[100:]:
+                connection.close()
+            client.write("/a", b"")
+        # Once in ten seconds; one line for each would be many.
+        assert 1 <= daemon.stderr().count("Cannot accept more connections") <= 5

@@ -17,6 +17,9 @@
 /* When to look again at the door, if nobody leaves. */
 #define RETRY_MS 1000
 
+/* How often the administrator is told of it: each client that goes lets one in, and no more. */
+#define TELL_MS 10000
+
 struct socket_transport {
 	struct transport base;
 	struct loop_source source;
@@ -172,8 +175,12 @@ static void accept_some(struct loop *loop, struct loop_source *source, uint32_t 
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 			/* Look again when somebody leaves, not in a busy loop. */
-			core_log(loop->core, LOG_ERR, "Cannot accept more connections: %d open",
-				 (int)loop->core->client_count);
+			if (!sockets->told || loop->core->now - sockets->told >= TELL_MS) {
+				sockets->told = loop->core->now ? loop->core->now : 1;
+				core_log(loop->core, LOG_ERR,
+					 "Cannot accept more connections: %d open",
+					 (int)loop->core->client_count);
+			}
 			sockets->full = true;
 			sockets->retry_at = loop->core->now + RETRY_MS;
 			loop_enable(loop, source, false);
@@ -200,6 +207,7 @@ int sockets_open(struct sockets *sockets, struct loop *loop, int fd)
 {
 	sockets->loop = loop;
 	sockets->full = false;
+	sockets->told = 0;
 	sockets->source.fd = fd;
 	sockets->source.ready = accept_some;
 	sockets->source.data = sockets;

@@ -14,6 +14,7 @@ struct sockets {
 	struct loop *loop;
 	bool full; /* out of descriptors or memory: not listening until a client goes, or a while */
 	uint64_t retry_at; /* ms, on the core's clock */
+	uint64_t told;	   /* when the shortage was last logged, 0 = never */
 };
 
 /** Listen again after a while. Returns the ms until it is to be called again, -1 = not needed. */
