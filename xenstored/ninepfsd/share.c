@@ -80,6 +80,7 @@ void share_deinit(struct share *share)
 	if (share->root >= 0)
 		close(share->root);
 	share->root = -1;
+	oldest_deinit(&share->oldest);
 }
 
 bool share_name_ok(const char *name, size_t length)
@@ -124,6 +125,15 @@ static int find_directory(const struct share *share, const char *path, struct st
 	return fd;
 }
 
+/* Takes a new name in the directory @at into account: 0, -EEXIST, -ENOSPC. */
+static int reserve_name(struct share *share, int at, const char *name)
+{
+	/* Nothing is removed to make room for what will not be made. */
+	if (faccessat(at, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return share_reserve(share, 0, 1);
+}
+
 int share_create(struct share *share, const char *directory, const char *name, int flags,
 		 unsigned int mode)
 {
@@ -132,7 +142,7 @@ int share_create(struct share *share, const char *directory, const char *name, i
 
 	if (at < 0)
 		return at;
-	fd = share_reserve(share, 0, 1);
+	fd = reserve_name(share, at, name);
 	if (fd == 0)
 		fd = open_beneath(at, name, flags | O_CREAT | O_EXCL | O_NONBLOCK | O_NOCTTY,
 				  mode & 0666 & stat.st_mode);
@@ -148,7 +158,7 @@ int share_mkdir(struct share *share, const char *directory, const char *name, un
 
 	if (at < 0)
 		return at;
-	fd = share_reserve(share, 0, 1);
+	fd = reserve_name(share, at, name);
 	if (fd == 0 && mkdirat(at, name, mode & 0777 & stat.st_mode) < 0)
 		fd = -errno;
 	if (fd == 0) {

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "ninepfsd/oldest.h"
+
 /* Longest path of a file, relative to the directory, and its components; others do not exist. */
 #define SHARE_PATH_MAX	1024U
 #define SHARE_NAME_MAX	255U
@@ -31,18 +33,29 @@ struct share_limits {
 
 #define SHARE_OPEN_DEFAULT 5U
 #define SHARE_OPEN_MAX	   1024U
+_Static_assert(OLDEST_MAX >= 2 * SHARE_OPEN_MAX, "all of the oldest files may be open");
+
+/* What the domain has open, each file once: it takes its space whatever is removed. */
+struct share_held {
+	uint64_t space;	  /* bytes of all of them */
+	uint64_t unnamed; /* of these, bytes of files that have no name any more */
+	uint64_t files;	  /* number of those that have one */
+};
 
 struct share {
 	int root;
 	dev_t device; /* the root's: others are not entered */
 	struct share_limits limits;
 	uint64_t space, files; /* used */
+	uint64_t fixed;	       /* of these files, those that are never removed automatically */
 	int64_t counted;       /* when that was counted, milliseconds; -1: never */
+	uint64_t looked;       /* entries of directories that were looked at to count, ever */
+	uint64_t asked;	       /* requests for more, since it was counted */
+	struct oldest oldest;  /* files when it was counted */
 	/* Whether the domain has the file open, which is then not deleted automatically. */
 	bool (*is_open)(void *context, const struct stat *file);
-	/* Bytes of the files that it has open and that have no name any more: they take space, too.
-	 */
-	uint64_t (*unnamed)(void *context);
+	/* What it has open altogether. */
+	void (*held)(void *context, struct share_held *held);
 	void *context;
 };
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "ninep/wire.h"
+#include "ninepfsd/request.h"
 #include "ninepfsd/share.h"
 
 #define MSIZE 8192U
@@ -826,7 +827,114 @@ static void test_oldest_files_make_room(void **state)
 	assert_int_equal(make("new", bytes, 300), 0);
 	assert_true(exists("a") && exists("d") && exists("new"));
 	assert_false(exists("b") || exists("c"));
-	assert_int_equal(make("huge", bytes, 1001 > sizeof(bytes) ? 1000 : 0), ENOSPC);
+	/* Nothing is removed when even that would not be enough. */
+	assert_int_equal(make("huge", bytes, 1000), ENOSPC);
+	assert_true(exists("a") && exists("d") && exists("new"));
+}
+
+/* Files whose names begin with a letter, each older than the next. */
+static void put_old_files(char letter, unsigned int count)
+{
+	struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	char name[16];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%c%u", letter, i);
+		put_file(name, "0123456789");
+		times[0].tv_sec = times[1].tv_sec = 1000 + i;
+		assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+	}
+}
+
+/* The work is that of a few scans, not of one for each file that is removed. */
+static void test_making_room_costs_what_it_frees(void **state)
+{
+	struct share_limits limits = {.max_files = 3000, .auto_delete = true};
+	char name[16];
+
+	(void)state;
+	put_old_files('f', 3000);
+	serve(&limits);
+	attach(0);
+	for (unsigned int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		assert_int_equal(make(name, "x", 1), 0);
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_false(exists(name));
+	}
+	assert_true(exists("f500"));
+	/* One scan at the beginning, and one a second at most; the time it takes is not known. */
+	assert_true(server->share.looked < 100 * 3000);
+}
+
+/* One request may remove many files, and they are found in one scan. */
+static void test_much_room_at_once(void **state)
+{
+	struct share_limits limits = {.max_space = 30000, .max_files = 4000, .auto_delete = true};
+	static char bytes[8000];
+
+	(void)state;
+	put_old_files('f', 3000);
+	serve(&limits);
+	attach(0);
+	assert_int_equal(make("new", bytes, 7990), 0);
+	assert_false(exists("f798"));
+	assert_true(exists("f799"));
+	assert_true(server->share.looked <= 3 * 3001);
+}
+
+/* A domain that can have nothing removed does not make the disk busy. */
+static void test_full_of_directories(void **state)
+{
+	struct share_limits limits = {.max_files = 1000, .auto_delete = true};
+	char name[16];
+
+	(void)state;
+	for (unsigned int i = 0; i < 999; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		assert_int_equal(mkdir(path_of(name), 0700), 0);
+	}
+	serve(&limits);
+	attach(0);
+	/* Each takes the place of the one before, which is all that can be removed. */
+	for (unsigned int i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		make(name, "x", 1);
+	}
+	assert_true(server->share.looked < 2000 * 1000 / 2);
+	assert_true(exists("d0") && exists("d998"));
+}
+
+/* A file that was written to since the scan is not among the oldest any more. */
+static void test_what_was_used_since_stays(void **state)
+{
+	struct share_limits limits = {.max_files = 4, .auto_delete = true};
+
+	(void)state;
+	put_old_files('f', 4);
+	serve(&limits);
+	attach(0);
+	assert_int_equal(make("n0", "x", 1), 0);
+	assert_false(exists("f0"));
+	put_file("f1", "news");
+	assert_int_equal(make("n1", "x", 1), 0);
+	assert_true(exists("f1"));
+	assert_false(exists("f2"));
+	assert_string_equal(content_of("f1"), "news");
+}
+
+static void test_creating_what_exists_removes_nothing(void **state)
+{
+	struct share_limits limits = {.max_files = 2, .auto_delete = true};
+
+	(void)state;
+	put_old_files('f', 2);
+	serve(&limits);
+	attach(0);
+	assert_int_equal(make("f1", "x", 1), EEXIST);
+	assert_int_equal(walk(0, 1, ""), 0);
+	assert_int_equal(create(1, "f1", 0700 | P9_DMDIR, P9_OREAD), EEXIST);
+	assert_true(exists("f0") && exists("f1"));
 }
 
 /* ---- nonsense ---- */
@@ -905,6 +1013,11 @@ int main(void)
 		TEST(test_number_of_files),
 		TEST(test_others_make_room),
 		TEST(test_oldest_files_make_room),
+		TEST(test_making_room_costs_what_it_frees),
+		TEST(test_much_room_at_once),
+		TEST(test_full_of_directories),
+		TEST(test_what_was_used_since_stays),
+		TEST(test_creating_what_exists_removes_nothing),
 		TEST(test_every_short_message),
 		TEST(test_counts_that_lie),
 	};
