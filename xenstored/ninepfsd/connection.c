@@ -16,6 +16,7 @@
 #include <xengnttab.h>
 
 #include "daemon/log.h"
+#include "ninepfsd/confine.h"
 #include "ninepfsd/link.h"
 #include "ninepfsd/server.h"
 
@@ -158,6 +159,17 @@ static void take_event(struct connection *connection)
 		xenevtchn_unmask(connection->events, (evtchn_port_t)port);
 }
 
+/* All that is needed of the rest of the system is open. */
+static void confine(struct connection *connection)
+{
+	int error = confine_thread(p9_server_root(connection->server));
+
+	/* The start of the daemon has told of a kernel that does not have it. */
+	if (error < 0 && error != -ENOSYS && error != -EOPNOTSUPP)
+		log_message(LOG_ERR, "domain %u: its thread is not confined: %s", connection->domid,
+			    strerror(-error));
+}
+
 static void *serve(void *argument)
 {
 	static const int timeouts[] = {-1, 0, STUCK_INTERVAL};
@@ -169,6 +181,7 @@ static void *serve(void *argument)
 	uint64_t one = 1;
 	int next = 1;
 
+	confine(connection);
 	while (next >= 0) {
 		if (poll(fds, 2, timeouts[next]) < 0 && errno != EINTR)
 			break;

@@ -14,7 +14,7 @@
 #define PID_FILE "/run/xen/xenstore-9pfsd.pid"
 
 static const char usage_text[] =
-	"usage: xenstore-9pfsd [-F] [--pid-file FILE]\n"
+	"usage: xenstore-9pfsd [-F] [--pid-file FILE] [--user NAME]\n"
 	"       xenstore-9pfsd attach DOMID [OPTION...]\n"
 	"       xenstore-9pfsd detach DOMID [OPTION...]\n"
 	"\n"
@@ -22,6 +22,7 @@ static const char usage_text[] =
 	"\n"
 	"  -F, --foreground      stay in the foreground and log to the standard error\n"
 	"      --pid-file FILE   default: " PID_FILE "\n"
+	"      --user NAME       become this user, who must have access to the Xen devices\n"
 	"\n"
 	"attach gives a device to a domain that was built without one, detach takes it away:\n"
 	"\n"
@@ -40,6 +41,7 @@ static const char usage_text[] =
 
 enum {
 	OPTION_PID_FILE = 256,
+	OPTION_USER,
 	OPTION_PATH,
 	OPTION_BACKEND,
 	OPTION_DEVICE,
@@ -77,6 +79,7 @@ static int serve(int argc, char **argv)
 	static const struct option options[] = {
 		{"foreground", no_argument, NULL, 'F'},
 		{"pid-file", required_argument, NULL, OPTION_PID_FILE},
+		{"user", required_argument, NULL, OPTION_USER},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -90,6 +93,9 @@ static int serve(int argc, char **argv)
 			break;
 		case OPTION_PID_FILE:
 			service.pid_file = optarg;
+			break;
+		case OPTION_USER:
+			service.user = optarg;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);

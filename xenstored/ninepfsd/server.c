@@ -469,6 +469,11 @@ int p9_server_new(const char *directory, const struct share_limits *limits, uint
 	return 0;
 }
 
+int p9_server_root(const struct p9_server *server)
+{
+	return server->share.root;
+}
+
 void p9_server_free(struct p9_server *server)
 {
 	fid_table_deinit(&server->fids);

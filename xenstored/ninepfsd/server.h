@@ -25,6 +25,9 @@ struct p9_server;
 int p9_server_new(const char *directory, const struct share_limits *limits, uint32_t msize,
 		  struct p9_server **server);
 
+/** The directory, as a descriptor of the server's. */
+int p9_server_root(const struct p9_server *server);
+
 /** Close all files. What was to be removed when closed is not: its owner did not say so. */
 void p9_server_free(struct p9_server *server);
 

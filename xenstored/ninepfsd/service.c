@@ -22,8 +22,11 @@
 #include "daemon/daemonize.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/pidfile.h"
+#include "daemon/privileges.h"
 #include "ninepfsd/backend.h"
+#include "ninepfsd/confine.h"
 #include "ninepfsd/nodes.h"
 
 #define ROOT_TOKEN    "root"
@@ -243,11 +246,25 @@ static void open_pid_file(struct pidfile *pidfile, const char *path)
 		fatal_errno(error, "%s", path);
 }
 
-static void open_store(struct service *service)
+/*
+ * What others may not open is open now: the pid file and the way to the Xenstore, which is used by
+ * one thread as yet. From here on: no capabilities, and only files, devices and sockets that our
+ * user may use.
+ */
+static void drop_privileges(const struct service_options *options)
 {
-	service->xs = xs_open(0);
-	if (!service->xs)
-		fatal_errno(errno, "cannot connect to the Xenstore");
+	int error = privileges_drop(options->user);
+
+	if (error == -ENOENT)
+		fatal("there is no user %s", options->user);
+	if (error < 0)
+		fatal_errno(error, "cannot give up privileges");
+	if (!confine_possible())
+		log_message(LOG_NOTICE, "this kernel cannot confine threads to directories");
+}
+
+static void begin_watching(struct service *service)
+{
 	if (!xs_watch(service->xs, BACKEND_ROOT, ROOT_TOKEN) ||
 	    !xs_watch(service->xs, "@releaseDomain", RELEASE_TOKEN))
 		fatal_errno(errno, "cannot watch the Xenstore");
@@ -260,6 +277,7 @@ int service_run(const struct service_options *options)
 	struct daemonize daemonize = DAEMONIZE_INIT;
 	struct pidfile pidfile = PIDFILE_INIT;
 	struct service service = {.scan = true};
+	struct notify notify;
 
 	log_open("xenstore-9pfsd", options->foreground);
 	if (!options->foreground && daemonize_start(&daemonize) < 0)
@@ -273,7 +291,13 @@ int service_run(const struct service_options *options)
 	service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (service.signals < 0 || service.wake < 0)
 		fatal_errno(errno, "cannot start");
-	open_store(&service);
+	service.xs = xs_open(0);
+	if (!service.xs)
+		fatal_errno(errno, "cannot connect to the Xenstore");
+	drop_privileges(options);
+	begin_watching(&service);
+	notify_init(&notify);
+	notify_ready(&notify, "xenstore-9pfsd", getpid());
 	daemonize_ready(&daemonize);
 	loop(&service);
 
