@@ -113,8 +113,8 @@ static int open_all(struct connection *connection, const struct connection_confi
 		connection->rings++;
 		error = open_ring(connection, &connection->ring[i], config->refs[i],
 				  config->ports[i]);
-		if (error == 0 && P9_RING_SIZE(connection->ring[i].order) < msize)
-			msize = P9_RING_SIZE(connection->ring[i].order);
+		if (error == 0 && p9_link_msize(connection->ring[i].order) < msize)
+			msize = p9_link_msize(connection->ring[i].order);
 	}
 	if (error < 0) {
 		log_message(LOG_ERR, "domain %u: cannot map ring %u: %s", connection->domid,

@@ -146,6 +146,34 @@ static int handle_walk(struct request *request)
 	return 0;
 }
 
+static bool has_open(const struct fid *fid, ino_t inode)
+{
+	return fid->used && fid->fd >= 0 && fid->inode == inode;
+}
+
+/* There is one file system, so the number says which file it is. */
+static bool is_open(void *context, const struct stat *file)
+{
+	const struct p9_server *server = context;
+
+	for (unsigned int i = 0; i < server->fids.size; i++)
+		if (has_open(&server->fids.fids[i], file->st_ino))
+			return true;
+	return false;
+}
+
+/* Closes its file. One that has no name any more takes no space from then on. */
+static void release(struct p9_server *server, struct fid *fid)
+{
+	struct stat file;
+	bool unnamed = fid->fd >= 0 && fstat(fid->fd, &file) == 0 && S_ISREG(file.st_mode) &&
+		       file.st_nlink == 0;
+
+	fid_release(fid);
+	if (unnamed && !is_open(server, &file))
+		share_freed(&server->share, (uint64_t)file.st_size);
+}
+
 /* Forgets the fid, and removes its file if that was asked for. */
 static int clunk(struct p9_server *server, struct fid *fid, bool remove)
 {
@@ -164,7 +192,7 @@ static int clunk(struct p9_server *server, struct fid *fid, bool remove)
 			close(found);
 		error = found < 0 ? found : 0;
 	}
-	fid_release(fid);
+	release(server, fid);
 	if (remove && !error)
 		error = share_remove(&server->share, path, &file);
 	return error;
@@ -399,22 +427,6 @@ size_t p9_server_answer(struct p9_server *server, const void *bytes, size_t leng
 	p9_put_text(&request.answer, strerrordesc_np(-error) ? strerrordesc_np(-error) : "");
 	p9_put_u32(&request.answer, (uint32_t)-error);
 	return p9_end(&request.answer);
-}
-
-static bool has_open(const struct fid *fid, ino_t inode)
-{
-	return fid->used && fid->fd >= 0 && fid->inode == inode;
-}
-
-/* There is one file system, so the number says which file it is. */
-static bool is_open(void *context, const struct stat *file)
-{
-	const struct p9_server *server = context;
-
-	for (unsigned int i = 0; i < server->fids.size; i++)
-		if (has_open(&server->fids.fids[i], file->st_ino))
-			return true;
-	return false;
 }
 
 /* Whether a fid before this one has the same file open. */

@@ -32,7 +32,8 @@ int p9_server_root(const struct p9_server *server);
 void p9_server_free(struct p9_server *server);
 
 /**
- * Answer one message of @length bytes, whose header says the same length (at least P9_HEADER).
+ * Answer one message of @length bytes, whose header says the same length (at least P9_HEADER). Of
+ * one that is longer than @msize was, only the header is looked at, and it is refused.
  * @reply has room for the server's msize. Returns the answer's length, always more than 0.
  */
 size_t p9_server_answer(struct p9_server *server, const void *request, size_t length, void *reply);

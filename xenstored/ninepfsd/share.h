@@ -23,7 +23,11 @@
 #define SHARE_NAME_MAX	255U
 #define SHARE_DEPTH_MAX 16U
 
-/* 0 means no limit, except for max_open, where it means SHARE_OPEN_DEFAULT. */
+/*
+ * 0 means no limit, except for max_open, where it means SHARE_OPEN_DEFAULT, and for max_files
+ * beside a limit of space: one file for each SHARE_FILE_SPACE bytes then, since names and inodes
+ * take space as well.
+ */
 struct share_limits {
 	uint64_t max_space; /* bytes: the sum of the files' lengths */
 	uint64_t max_files; /* files and directories */
@@ -31,6 +35,7 @@ struct share_limits {
 	bool auto_delete; /* remove the oldest files rather than refuse */
 };
 
+#define SHARE_FILE_SPACE   4096U
 #define SHARE_OPEN_DEFAULT 5U
 #define SHARE_OPEN_MAX	   1024U
 _Static_assert(OLDEST_MAX >= 2 * SHARE_OPEN_MAX, "all of the oldest files may be open");
@@ -85,6 +90,16 @@ int share_mkdir(struct share *share, const char *directory, const char *name, un
 
 /** Remove a file or an empty directory if it is still the one @expected describes. 0 or -errno. */
 int share_remove(struct share *share, const char *path, const struct stat *expected);
+
+/**
+ * The permissions that a file or directory gets when the domain asks for @mode: nothing for others,
+ * no writing for the group; and a directory that its owner can look into, so that everything in it
+ * can be counted.
+ */
+mode_t share_mode(unsigned int mode, bool directory);
+
+/** A file without a name that was open has been closed: @space bytes are free. */
+void share_freed(struct share *share, uint64_t space);
 
 /** Write to an open file, at @offset or at the end. Bytes written, or -errno; -ENOSPC: quota. */
 ssize_t share_write(struct share *share, int fd, const void *bytes, size_t length, uint64_t offset,
