@@ -15,6 +15,8 @@
  *	reload            save, forget and restore the front-end, as across a kexec -> ok
  *	work MS           look after events only        -> ok
  *	spoil             make an index impossible      -> ok
+ *	clog              fill the ring with requests and take no answer -> ok
+ *	storm MS          connect and disconnect, as fast as it goes -> connections
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,6 +31,7 @@
 
 #include "ninep/frontend.h"
 #include "ninep/ring.h"
+#include "ninep/wire.h"
 
 #define ORDER 4U
 #define PAGES (1U + (1U << ORDER))
@@ -292,6 +295,45 @@ static void reload(struct guest *guest)
 	puts("ok");
 }
 
+static void clog_ring(struct guest *guest)
+{
+	struct p9_interface *page = guest->memory.interface;
+	uint32_t size = P9_RING_SIZE(ORDER);
+	struct p9_producer out = {&page->out_prod, &page->out_cons,
+				  (unsigned char *)guest->memory.data + size, size, page->out_prod};
+	/* A request of no known type: the answer is longer than the question. */
+	static const unsigned char request[P9_HEADER] = {P9_HEADER, 0, 0, 0, 200, 0, 0};
+
+	while (p9_room(&out) >= (ssize_t)sizeof(request))
+		p9_produce(&out, request, sizeof(request));
+	notify(&guest->platform, ninep_port(guest->fe));
+	puts("ok");
+}
+
+/* The rings stay as they are described; only the states change. */
+static void storm(struct guest *guest, uint64_t deadline)
+{
+	static const char *const answers[] = {[2] = "3", [4] = "6", [6] = "1"};
+	unsigned int connections = 0;
+	char path[200], node[256], state[16] = "";
+	int last = 0;
+
+	read_node(&guest->platform, "device/9pfs/0/backend", path, sizeof(path));
+	snprintf(node, sizeof(node), "%s/state", path);
+	while (now(NULL) < deadline) {
+		int theirs = read_node(&guest->platform, node, state, sizeof(state)) == 0
+				     ? atoi(state)
+				     : 0;
+
+		if (theirs == last || theirs < 0 || theirs > 6 || !answers[theirs])
+			continue;
+		last = theirs;
+		connections += theirs == 4;
+		write_node(&guest->platform, "device/9pfs/0/state", answers[theirs]);
+	}
+	printf("%u\n", connections);
+}
+
 static void command(struct guest *guest, char *line)
 {
 	char *arguments = strchr(line, ' ');
@@ -321,6 +363,10 @@ static void command(struct guest *guest, char *line)
 		((struct p9_interface *)guest->memory.interface)->out_prod += 1000000;
 		notify(&guest->platform, ninep_port(guest->fe));
 		puts("ok");
+	} else if (strcmp(line, "clog") == 0) {
+		clog_ring(guest);
+	} else if (strncmp(line, "storm ", 6) == 0) {
+		storm(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strcmp(line, "reload") == 0) {
 		reload(guest);
 	} else {

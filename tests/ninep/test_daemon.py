@@ -389,10 +389,6 @@ def test_old_files_make_room(site):
 def test_wrong_descriptions_of_rings(site):
     daemon = site.daemon()
     guest, _ = site.connected()
-    domid = site.create()
-    site.attach(domid)
-    front = f"/local/domain/{domid}/device/9pfs/0"
-    site.wait(lambda: site.back(domid, "state") == "2", "the offer")
     for nodes in ({"version": "1", "num-rings": "1", "ring-ref0": "99999", "event-channel-0": "1"},
                   {"version": "1", "num-rings": "1", "ring-ref0": "1", "event-channel-0": "77777"},
                   {"version": "2", "num-rings": "1", "ring-ref0": "1", "event-channel-0": "1"},
@@ -400,6 +396,10 @@ def test_wrong_descriptions_of_rings(site):
                   {"version": "1", "num-rings": "4"},
                   # The domain's ring for the store: granted, but no 9pfs page.
                   {"version": "1", "num-rings": "1", "ring-ref0": "1", "event-channel-0": "1"}):
+        domid = site.create()
+        site.attach(domid)
+        site.wait(lambda: site.back(domid, "state") == "2", "the offer")
+        front = f"/local/domain/{domid}/device/9pfs/0"
         for node, value in nodes.items():
             site.write(f"{front}/{node}", value)
         site.write(f"{front}/state", "3")

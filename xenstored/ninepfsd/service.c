@@ -27,6 +27,7 @@
 #include "daemon/privileges.h"
 #include "ninepfsd/backend.h"
 #include "ninepfsd/confine.h"
+#include "ninepfsd/devices.h"
 #include "ninepfsd/nodes.h"
 
 #define ROOT_TOKEN    "root"
@@ -35,11 +36,18 @@
 /* libxl waits for this before it offers a device to a domain. */
 #define STATE_NODE "libxl/xen-9pfs"
 
+/* Devices that are asked about after some domain's end, and milliseconds between so many. */
+#define SWEEP_REQUESTS 32U
+#define SWEEP_INTERVAL 10
+
 struct service {
 	struct xs_handle *xs;
-	struct backend *devices;
+	struct devices devices;
 	int wake, signals;
-	bool scan, released;
+	bool scan;	       /* devices may have been described that we have not heard of */
+	bool released;	       /* some domain has gone since the last sweep began */
+	struct backend *sweep; /* the next to be asked about; NULL: there is no sweep */
+	bool waiting;	       /* a device may have to wait for its next connection */
 };
 
 static int64_t now_ms(void)
@@ -52,80 +60,83 @@ static int64_t now_ms(void)
 
 /* ---- devices ---- */
 
-static struct backend *find(struct service *service, unsigned int domid, unsigned int number)
-{
-	for (struct backend *device = service->devices; device; device = device->next)
-		if (device->domid == domid && device->number == number)
-			return device;
-	return NULL;
-}
-
 /* A number in decimal digits alone. */
 static bool parse(const char *text, unsigned int *value)
 {
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end || number > UINT16_MAX)
+	if (text[0] < '0' || text[0] > '9' || *end || number >= DEVICES_NUMBER_MAX)
 		return false;
 	*value = (unsigned int)number;
 	return true;
 }
 
-static void note(struct service *service, unsigned int domid, unsigned int number)
+/* What toolstacks have described for one domain. */
+static void scan_domain(struct service *service, unsigned int domid)
 {
-	struct backend *device = find(service, domid, number);
+	char path[64], **names;
+	unsigned int count, number;
 
-	if (device) {
-		device->dirty = true;
-		return;
-	}
-	device = backend_new(domid, number);
-	if (!device)
-		return;
-	device->next = service->devices;
-	service->devices = device;
+	snprintf(path, sizeof(path), BACKEND_ROOT "/%u", domid);
+	names = xs_directory(service->xs, XBT_NULL, path, &count);
+	for (unsigned int i = 0; names && i < count; i++)
+		if (parse(names[i], &number))
+			devices_note(&service->devices, domid, number);
+	free(names);
 }
 
-/* Everything that toolstacks have described. */
 static void scan(struct service *service)
 {
-	unsigned int domains, numbers, domid, number;
-	char **names = xs_directory(service->xs, XBT_NULL, BACKEND_ROOT, &domains);
+	unsigned int count, domid;
+	char **names = xs_directory(service->xs, XBT_NULL, BACKEND_ROOT, &count);
 
-	for (unsigned int i = 0; names && i < domains; i++) {
-		char path[64], **inner;
-
-		if (!parse(names[i], &domid))
-			continue;
-		snprintf(path, sizeof(path), BACKEND_ROOT "/%u", domid);
-		inner = xs_directory(service->xs, XBT_NULL, path, &numbers);
-		for (unsigned int k = 0; inner && k < numbers; k++)
-			if (parse(inner[k], &number))
-				note(service, domid, number);
-		free(inner);
-	}
+	for (unsigned int i = 0; names && i < count; i++)
+		if (parse(names[i], &domid))
+			scan_domain(service, domid);
 	free(names);
-	for (struct backend *device = service->devices; device; device = device->next)
-		device->dirty = true;
+	devices_queue_all(&service->devices);
 }
 
-/* One event: which device does it concern? What cannot be told concerns all. */
-static void take_watch(struct service *service, const char *path, const char *token)
+/* A device's node: does a change of it matter? The device itself has no name. */
+static bool matters(const char *node)
+{
+	return !node || strcmp(node, "state") == 0 || strcmp(node, "online") == 0 ||
+	       strcmp(node, "frontend") == 0;
+}
+
+/* A change at or below a path of toolstacks. */
+static void take_change(struct service *service, const char *path)
+{
+	char copy[NODES_PATH_MAX], *rest = copy, *part[4] = {NULL};
+	unsigned int domid, number, count;
+
+	if (strncmp(path, BACKEND_ROOT, strlen(BACKEND_ROOT)) != 0)
+		return;
+	snprintf(copy, sizeof(copy), "%s", path + strlen(BACKEND_ROOT));
+	/* The first is what is in front of the slash: nothing. */
+	for (count = 0; count < 4 && rest; count++)
+		part[count] = strsep(&rest, "/");
+	if (!part[1])
+		service->scan = true;
+	else if (!parse(part[1], &domid))
+		return;
+	else if (!part[2])
+		devices_queue_domain(&service->devices, domid);
+	else if (parse(part[2], &number) && matters(part[3]))
+		devices_note(&service->devices, domid, number);
+}
+
+/* A change of a front-end's state, whose token names the device. */
+static void take_front(struct service *service, const char *token)
 {
 	unsigned int domid, number;
-	char rest;
+	struct backend *device = NULL;
 
-	if (strcmp(token, RELEASE_TOKEN) == 0)
-		service->released = true;
-	else if (strcmp(token, ROOT_TOKEN) != 0 && sscanf(token, "%u/%u", &domid, &number) == 2) {
-		if (find(service, domid, number))
-			note(service, domid, number);
-	} else if (sscanf(path, BACKEND_ROOT "/%u/%u/%c", &domid, &number, &rest) == 3 &&
-		   find(service, domid, number))
-		note(service, domid, number);
-	else
-		service->scan = true;
+	if (sscanf(token, "%u/%u", &domid, &number) == 2 && domid < DEVICES_NUMBER_MAX)
+		device = devices_find(&service->devices, domid, number);
+	if (device)
+		devices_queue(&service->devices, device);
 }
 
 /* False: the Xenstore is gone. */
@@ -134,61 +145,103 @@ static bool take_watches(struct service *service)
 	char **event;
 
 	while ((event = xs_check_watch(service->xs))) {
-		take_watch(service, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
+		if (strcmp(event[XS_WATCH_TOKEN], RELEASE_TOKEN) == 0)
+			service->released = true;
+		else if (strcmp(event[XS_WATCH_TOKEN], ROOT_TOKEN) == 0)
+			take_change(service, event[XS_WATCH_PATH]);
+		else
+			take_front(service, event[XS_WATCH_TOKEN]);
 		free(event);
 	}
 	return errno == EAGAIN;
 }
 
+static void forget(struct service *service, struct backend *device)
+{
+	if (service->sweep == device)
+		service->sweep = device->next;
+	devices_remove(&service->devices, device);
+	backend_free(device, service->xs);
+}
+
 static void look_at_devices(struct service *service)
 {
+	struct backend *device;
+
 	if (service->scan)
 		scan(service);
 	service->scan = false;
-	if (service->released)
-		for (struct backend *device = service->devices; device; device = device->next)
-			backend_domain_released(device, service->xs);
-	service->released = false;
-	for (struct backend **link = &service->devices; *link;) {
-		struct backend *device = *link;
-
-		if (device->dirty) {
-			device->dirty = false;
-			if (!backend_look(device, service->xs, service->wake, now_ms())) {
-				*link = device->next;
-				backend_free(device, service->xs);
-				continue;
-			}
-		}
-		link = &device->next;
+	while ((device = devices_take(&service->devices))) {
+		if (!backend_look(device, service->xs, service->wake, now_ms()))
+			forget(service, device);
+		else
+			service->waiting |= device->not_before > 0;
 	}
 }
 
-/* Milliseconds until a device that has to wait may be looked at again; -1: there is none. */
-static int next_timeout(struct service *service)
+/*
+ * A domain has gone, and nobody says which. Its nodes usually go as well, which we hear of; for
+ * those that leave them behind each device's domain is asked about, a few at a time, so that many
+ * ends cost no more than one after another can.
+ */
+static void sweep(struct service *service)
 {
-	int64_t now = now_ms(), next = -1;
+	unsigned int asked = 0;
 
-	for (struct backend *device = service->devices; device; device = device->next) {
+	if (!service->sweep && service->released) {
+		service->released = false;
+		service->sweep = service->devices.first;
+	}
+	while (service->sweep && asked < SWEEP_REQUESTS) {
+		struct backend *device = service->sweep;
+		bool gone;
+
+		service->sweep = device->next;
+		asked += backend_check_domain(device, service->xs, &gone);
+		if (gone)
+			devices_queue(&service->devices, device);
+	}
+}
+
+static void look_for_news(struct service *service)
+{
+	for (struct backend *device = service->devices.first; device; device = device->next)
+		if (backend_has_news(device))
+			devices_queue(&service->devices, device);
+}
+
+/* Milliseconds until a device that has to wait may be looked at again; -1: there is none. */
+static int next_wait(struct service *service)
+{
+	int64_t now, next = -1;
+
+	if (!service->waiting)
+		return -1;
+	now = now_ms();
+	for (struct backend *device = service->devices.first; device; device = device->next) {
 		if (!device->not_before)
 			continue;
 		if (device->not_before <= now) {
 			device->not_before = 0;
-			device->dirty = true;
-			return 0;
-		}
-		if (next < 0 || device->not_before - now < next)
+			devices_queue(&service->devices, device);
+		} else if (next < 0 || device->not_before - now < next) {
 			next = device->not_before - now;
+		}
 	}
+	service->waiting = next >= 0;
 	return (int)next;
 }
 
-static bool any_dirty(const struct service *service)
+/* Milliseconds until there is something to be done even without an event; -1: never. */
+static int next_timeout(struct service *service)
 {
-	for (const struct backend *device = service->devices; device; device = device->next)
-		if (device->dirty)
-			return true;
-	return false;
+	int wait = next_wait(service);
+
+	if (service->devices.dirty)
+		return 0;
+	if ((service->sweep || service->released) && (wait < 0 || wait > SWEEP_INTERVAL))
+		return SWEEP_INTERVAL;
+	return wait;
 }
 
 /* ---- the process ---- */
@@ -203,20 +256,15 @@ static void loop(struct service *service)
 	uint64_t count;
 
 	for (;;) {
-		int timeout = next_timeout(service);
-
-		if (any_dirty(service))
-			timeout = 0;
-		if (poll(fds, 3, timeout) < 0 && errno != EINTR)
+		if (poll(fds, 3, next_timeout(service)) < 0 && errno != EINTR)
 			fatal_errno(errno, "poll");
 		if (fds[2].revents)
 			return;
 		if (fds[0].revents && !take_watches(service))
 			fatal("the connection to the Xenstore is lost");
 		if (fds[1].revents && read(service->wake, &count, sizeof(count)) > 0)
-			for (struct backend *device = service->devices; device;
-			     device = device->next)
-				device->dirty = true;
+			look_for_news(service);
+		sweep(service);
 		look_at_devices(service);
 	}
 }
@@ -276,7 +324,7 @@ int service_run(const struct service_options *options)
 {
 	struct daemonize daemonize = DAEMONIZE_INIT;
 	struct pidfile pidfile = PIDFILE_INIT;
-	struct service service = {.scan = true};
+	struct service service = {0};
 	struct notify notify;
 
 	log_open("xenstore-9pfsd", options->foreground);
@@ -289,7 +337,7 @@ int service_run(const struct service_options *options)
 	open_pid_file(&pidfile, options->pid_file);
 	service.signals = block_signals();
 	service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (service.signals < 0 || service.wake < 0)
+	if (service.signals < 0 || service.wake < 0 || devices_init(&service.devices) < 0)
 		fatal_errno(errno, "cannot start");
 	service.xs = xs_open(0);
 	if (!service.xs)
@@ -302,12 +350,14 @@ int service_run(const struct service_options *options)
 	loop(&service);
 
 	xs_rm(service.xs, XBT_NULL, STATE_NODE "/state");
-	while (service.devices) {
-		struct backend *device = service.devices;
-
-		service.devices = device->next;
-		backend_free(device, service.xs);
-	}
+	/* All at the same time, then one after another. */
+	for (struct backend *device = service.devices.first; device; device = device->next)
+		backend_stop(device);
+	while (devices_take(&service.devices))
+		;
+	while (service.devices.first)
+		forget(&service, service.devices.first);
+	devices_deinit(&service.devices);
 	xs_close(service.xs);
 	unlink(options->pid_file);
 	pidfile_close(&pidfile);
