@@ -67,7 +67,12 @@ static void begin_share(void)
 	struct share_limits limits = {
 		.max_space = MAX_SPACE, .max_files = MAX_FILES, .max_open = 4 + roll(4)};
 
-	limits.auto_delete = one_in(4);
+	/* Where room is made there must be little of it. */
+	limits.auto_delete = one_in(3);
+	if (limits.auto_delete || one_in(4)) {
+		limits.max_files = one_in(4) ? 0 : 3 + roll(5);
+		limits.max_space = 8000 + roll(MAX_SPACE - 8000);
+	}
 	order = one_in(4) ? ORDER_MAX : 2 + roll(2);
 	strcpy(base, "/tmp/fuzz-ninep.XXXXXX");
 	assert_non_null(mkdtemp(base));
