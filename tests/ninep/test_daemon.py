@@ -286,13 +286,35 @@ def test_what_attach_refuses(site):
     assert "no such domain" in site.control("attach", "77").stderr
     assert "must be absolute" in site.control("attach", str(domid), "--path", "x").stderr
     assert site.control("attach").returncode == 2
-    assert site.control("attach", "x").returncode == 2
     assert site.control("attach", "1", "--max-space", "-1").returncode == 2
     assert "no such device" in site.control("detach", str(domid)).stderr
     site.attach(domid)
     done = site.control("attach", str(domid))
     assert done.returncode == 1
     assert "has this device already" in done.stderr
+
+
+def test_domains_have_names(site):
+    site.daemon()
+    domid, other, third = (site.create() for _ in range(3))
+    site.write(f"/local/domain/{domid}/name", "net-driver")
+    for twin in (other, third):
+        site.write(f"/local/domain/{twin}/name", "twin")
+    directory = os.path.join(site.base, "d")
+    guest = site.guest(domid)
+    guest.put("connected 60000")
+    done = site.control("attach", "net-driver", "--path", directory, "--wait", "60")
+    assert done.returncode == 0, done.stderr
+    assert guest.get() == "yes"
+    assert site.back(domid, "path") == directory
+    guest.put("work 2000")
+    assert site.control("detach", "net-driver").returncode == 0
+    assert guest.get() == "ok"
+    assert site.back(domid, "path") is None
+    assert "2 domains have that name" in site.control("attach", "twin").stderr
+    assert "no such domain" in site.control("attach", "nobody").stderr
+    assert "no such domain" in site.control("attach", "0x1").stderr
+    assert site.control("attach", "").returncode == 2
 
 
 def test_nodes_are_as_a_toolstack_writes_them(site):

@@ -15,8 +15,8 @@
 
 static const char usage_text[] =
 	"usage: xenstore-9pfsd [-F] [--pid-file FILE] [--user NAME]\n"
-	"       xenstore-9pfsd attach DOMID [OPTION...]\n"
-	"       xenstore-9pfsd detach DOMID [OPTION...]\n"
+	"       xenstore-9pfsd attach DOMAIN [OPTION...]\n"
+	"       xenstore-9pfsd detach DOMAIN [OPTION...]\n"
 	"\n"
 	"Serves directories to other domains as 9pfs devices; without a command, as a daemon.\n"
 	"\n"
@@ -24,7 +24,8 @@ static const char usage_text[] =
 	"      --pid-file FILE   default: " PID_FILE "\n"
 	"      --user NAME       become this user, who must have access to the Xen devices\n"
 	"\n"
-	"attach gives a device to a domain that was built without one, detach takes it away:\n"
+	"attach gives a device to a domain that was built without one, detach takes it away;\n"
+	"DOMAIN is its number or its name:\n"
 	"\n"
 	"      --path DIR        the directory; default: /var/lib/xen/xenstore for the Xenstore\n"
 	"                        domain, else /var/log/xen/9pfs/NAME\n"
@@ -168,9 +169,9 @@ static int change(int argc, char **argv, int (*work)(const struct attach_options
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		attach_option(&attach, option);
-	if (optind + 1 != argc)
+	if (optind + 1 != argc || !argv[optind][0])
 		wrong("one domain is to be named");
-	attach.domid = domid(argv[optind]);
+	attach.domain = argv[optind];
 	return work(&attach);
 }
 

@@ -286,8 +286,16 @@ static int block_signals(void)
 
 static void open_pid_file(struct pidfile *pidfile, const char *path)
 {
-	int error = pidfile_open(pidfile, path);
+	const char *slash = strrchr(path, '/');
+	char directory[NODES_PATH_MAX];
+	int error;
 
+	/* After a boot its directory may not be there yet; if it cannot be, opening says so. */
+	if (slash && (size_t)(slash - path) < sizeof(directory)) {
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+		mkdir(directory, 0755);
+	}
+	error = pidfile_open(pidfile, path);
 	if (error == PIDFILE_LOCKED)
 		fatal("already running, as process %ld", (long)pidfile->holder);
 	if (error < 0)
