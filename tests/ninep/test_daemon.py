@@ -389,6 +389,22 @@ def test_space(site):
     assert sum(os.path.getsize(os.path.join(directory, n)) for n in os.listdir(directory)) <= 1 << 20
 
 
+def test_a_limit_of_the_system_on_the_length_of_files(site):
+    """It concerns who meets it; the daemon goes on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        daemon = site.daemon()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    guest, _ = site.connected()
+    other, _ = site.connected()
+    assert guest.ask("write a 2000000") == "-27"
+    assert other.ask("write a 100000") == "ok"
+    assert guest.ask("write a 100000") == "ok"
+    assert daemon.process.poll() is None
+
+
 def test_number_of_files(site):
     site.daemon()
     guest, _ = site.connected("--max-files", "2")
