@@ -3,6 +3,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -202,6 +203,20 @@ def test_a_domain_is_destroyed(site):
     assert os.path.getsize(os.path.join(directory, "file")) == 10
     other, _ = site.connected()
     assert other.ask("write file 10") == "ok"
+
+
+def test_the_directory_is_removed(site):
+    """By somebody who wants to be rid of the files, not of those to come."""
+    daemon = site.daemon()
+    guest, directory = site.connected()
+    assert guest.log_line("before") == "ok"
+    assert guest.flush() == "ok"
+    shutil.rmtree(directory)
+    assert guest.log_line("after") == "ok"
+    site.wait(lambda: guest.ask("work 50") == "ok" and guest.ask("flush 1000") == "ok",
+              "another connection")
+    assert content(directory, "log") == "after\n"
+    assert f"{directory} was removed" in daemon.log()
 
 
 def test_a_domain_that_was_never_introduced(site):

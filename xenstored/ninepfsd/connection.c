@@ -211,6 +211,12 @@ static void look_after_rings(struct connection *connection)
 			break;
 		if (fds[0].revents)
 			take_event(connection);
+		/* The next connection makes it anew; until then the front-end keeps what it has. */
+		if (!p9_server_has_directory(connection->server)) {
+			log_message(LOG_WARNING, "domain %u: %s was removed",
+				    connection->config.domid, connection->directory);
+			break;
+		}
 		next = turn(connection, &moved);
 		timeout = timeout_after(next, moved, timeout);
 	}

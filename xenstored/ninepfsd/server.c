@@ -481,6 +481,13 @@ int p9_server_new(const char *directory, const struct share_limits *limits, uint
 	return 0;
 }
 
+bool p9_server_has_directory(const struct p9_server *server)
+{
+	struct stat root;
+
+	return fstat(server->share.root, &root) == 0 && root.st_nlink > 0;
+}
+
 int p9_server_root(const struct p9_server *server)
 {
 	return server->share.root;

@@ -12,6 +12,7 @@
 #ifndef XENSTORED_NINEPFSD_SERVER_H
 #define XENSTORED_NINEPFSD_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,9 @@ struct p9_server;
  */
 int p9_server_new(const char *directory, const struct share_limits *limits, uint32_t msize,
 		  struct p9_server **server);
+
+/** Whether the directory still has a place: one that was removed keeps nothing. */
+bool p9_server_has_directory(const struct p9_server *server);
 
 /** The directory, as a descriptor of the server's. */
 int p9_server_root(const struct p9_server *server);
