@@ -205,6 +205,9 @@ static bool look_at_connection(struct backend *backend, struct xs_handle *xs,
 	bool wanted = ours != XENBUS_NONE &&
 		      (front == XENBUS_INITIALISED || front == XENBUS_CONNECTED);
 
+	/* Until it is told, a toolstack may change its mind. */
+	if (!backend->connected && ours != XENBUS_INITWAIT)
+		wanted = false;
 	if (!connection_over(backend->connection)) {
 		if (!wanted)
 			connection_stop(backend->connection);
