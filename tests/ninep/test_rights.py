@@ -35,6 +35,12 @@ def serves(site):
     return guest, directory
 
 
+def confined(*left):
+    """A command in front of others, which leaves these capabilities."""
+    sets = ",".join(["-all", *(f"+{name}" for name in left)])
+    return ["setpriv", "--bounding-set", sets, "--inh-caps", "-all", "--no-new-privs"]
+
+
 def test_nothing_is_left(site):
     daemon = site.daemon()
     serves(site)
@@ -65,8 +71,7 @@ def test_in_the_background_too(site):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give up a bounding set")
 def test_started_with_as_little_as_the_unit_gives(site):
-    process = site.start("9pfsd", ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all",
-                                   "--no-new-privs", DAEMON, "-F", "--pid-file",
+    process = site.start("9pfsd", [*confined(), DAEMON, "-F", "--pid-file",
                                    os.path.join(site.base, "9pfsd.pid")])
     site.wait(lambda: site.read("/local/domain/0/libxl/xen-9pfs/state") == "running", "the daemon")
     serves(site)
@@ -84,7 +89,8 @@ def open_to_all(path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
-def test_another_user(site):
+@pytest.mark.parametrize("before", ([], confined("setuid", "setgid")))
+def test_another_user(site, before):
     user = pwd.getpwnam(USER)
     domid = site.create()
     directory = site.attach(domid)
@@ -93,7 +99,8 @@ def test_another_user(site):
     os.chown(directory, user.pw_uid, user.pw_gid)
     # The Xenstore stays root's alone: it is opened before.
     os.chmod(os.path.join(site.host.dir, "xenstored", "socket"), 0o600)
-    daemon = site.daemon("--user", USER)
+    daemon = site.start("9pfsd", [*before, DAEMON, "-F", "--user", USER, "--pid-file",
+                                  os.path.join(site.base, "9pfsd.pid")])
     guest = site.guest(domid)
     guest.connect()
     assert guest.ask("write file 100000") == "ok"
