@@ -222,6 +222,43 @@ static void test_impossible_lengths(void **state)
 	connect(1);
 }
 
+/* The same pages as the rings of two links, and as ring and interface: it harms the domain alone.
+ */
+static void test_pages_that_overlap(void **state)
+{
+	static unsigned char pages[P9_PAGE_SIZE << 1];
+	struct p9_link links[2];
+	int results[2] = {0};
+
+	(void)state;
+	connect(1);
+	for (unsigned int round = 0; round < 2; round++) {
+		bool itself = round == 1;
+		struct p9_interface *page = itself ? (struct p9_interface *)(void *)pages
+						   : &interface.page;
+
+		memset(pages, 0, sizeof(pages));
+		memset(&interface, 0, sizeof(interface));
+		for (unsigned int i = 0; i < 2; i++)
+			assert_int_equal(p9_link_init(&links[i], page, pages, 1), 0);
+		for (unsigned int i = 0; i < 200; i++) {
+			size_t length = make_version(8192, (uint16_t)i);
+
+			memcpy(pages + P9_RING_SIZE(1) + (page->out_prod & (P9_RING_SIZE(1) - 64)),
+			       request, length);
+			page->out_prod += (uint32_t)length + (i % 50 == 0);
+			for (unsigned int k = 0; k < 2 && results[k] >= 0; k++)
+				results[k] = p9_link_turn(&links[k], server, 4);
+		}
+		results[0] = results[1] = 0;
+		p9_link_deinit(&links[0]);
+		p9_link_deinit(&links[1]);
+	}
+	p9_link_deinit(&ring);
+	connect(1);
+	assert_served(1);
+}
+
 /*
  * Memory for a domain does not grow with its rings: messages have a length that is enough for
  * everybody. A longer one is refused, and what follows it is served.
@@ -260,10 +297,15 @@ static void test_a_request_longer_than_agreed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LINK_TEST(test_a_request_in_pieces), LINK_TEST(test_the_end_in_the_middle),
-		LINK_TEST(test_many_at_a_time),	     LINK_TEST(test_answers_are_not_taken),
-		LINK_TEST(test_the_order_changes),   LINK_TEST(test_impossible_indices),
-		LINK_TEST(test_impossible_lengths),  LINK_TEST(test_a_request_longer_than_agreed),
+		LINK_TEST(test_a_request_in_pieces),
+		LINK_TEST(test_the_end_in_the_middle),
+		LINK_TEST(test_many_at_a_time),
+		LINK_TEST(test_answers_are_not_taken),
+		LINK_TEST(test_the_order_changes),
+		LINK_TEST(test_impossible_indices),
+		LINK_TEST(test_impossible_lengths),
+		LINK_TEST(test_pages_that_overlap),
+		LINK_TEST(test_a_request_longer_than_agreed),
 	};
 
 	umask(027);
