@@ -11,6 +11,7 @@
  *	read NAME         compare it with what write wrote -> bytes | -errno
  *	remove NAME                                     -> ok | -errno
  *	connected MS      wait for a connection         -> yes | no
+ *	gone MS           wait until the connection is closed -> yes | no
  *	dropped           lines lost up to now          -> number
  *	reload            save, forget and restore the front-end, as across a kexec -> ok
  *	work MS           look after events only        -> ok
@@ -274,6 +275,13 @@ static void connected(struct guest *guest, uint64_t deadline)
 	puts(ninep_connected(guest->fe) ? "yes" : "no");
 }
 
+static void gone(struct guest *guest, uint64_t deadline)
+{
+	while (ninep_port(guest->fe) && now(NULL) < deadline)
+		step(guest, deadline);
+	puts(ninep_port(guest->fe) ? "no" : "yes");
+}
+
 static void work(struct guest *guest, uint64_t deadline)
 {
 	while (now(NULL) < deadline)
@@ -355,6 +363,8 @@ static void command(struct guest *guest, char *line)
 		whole_file(guest, NINEP_REMOVE, arguments);
 	} else if (strncmp(line, "connected ", 10) == 0) {
 		connected(guest, now(NULL) + strtoull(arguments, NULL, 10));
+	} else if (strncmp(line, "gone ", 5) == 0) {
+		gone(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strncmp(line, "work ", 5) == 0) {
 		work(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strcmp(line, "dropped") == 0) {

@@ -252,10 +252,10 @@ def test_a_guest_process_ends(site):
 def test_detach_and_attach_again(site):
     daemon = site.daemon()
     guest, directory = site.connected()
-    guest.put("work 3000")
+    guest.put("gone 60000")
     done = site.control("detach", str(guest.domid))
     assert done.returncode == 0, done.stderr
-    assert guest.get() == "ok"
+    assert guest.get() == "yes"
     assert site.front(guest.domid, "state") is None
     assert site.back(guest.domid, "state") is None
     assert site.read(f"/libxl/{guest.domid}/device/9pfs") is None
@@ -322,9 +322,9 @@ def test_domains_have_names(site):
     assert done.returncode == 0, done.stderr
     assert guest.get() == "yes"
     assert site.back(domid, "path") == directory
-    guest.put("work 2000")
+    guest.put("gone 60000")
     assert site.control("detach", "net-driver").returncode == 0
-    assert guest.get() == "ok"
+    assert guest.get() == "yes"
     assert site.back(domid, "path") is None
     assert "2 domains have that name" in site.control("attach", "twin").stderr
     assert "no such domain" in site.control("attach", "nobody").stderr

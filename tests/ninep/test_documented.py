@@ -88,7 +88,7 @@ def test_all_logs_in_one_place(site, place):
                 assert guest.flush() == "ok"
         detach = line.startswith("xenstore-9pfsd detach")
         if detach:
-            guests["net-driver"].put("work 5000")
+            guests["net-driver"].put("gone 60000")
         done = place.run(line)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         if program == "xenstore-ls":
@@ -96,7 +96,7 @@ def test_all_logs_in_one_place(site, place):
         if program == "ls":
             assert "log" in done.stdout.split()
         if detach:
-            assert guests["net-driver"].get() == "ok"
+            assert guests["net-driver"].get() == "yes"
     assert {"xenstore-9pfsd", "xenstore-ls", "ls", *ELSEWHERE} <= programs
     for name, path in (("Xenstore", "/var/lib/xen/xenstore/log"),
                        ("net-driver", "/var/log/xen/9pfs/net-driver/log")):
