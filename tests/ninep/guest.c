@@ -17,6 +17,7 @@
  *	work MS           look after events only        -> ok
  *	spoil             make an index impossible      -> ok
  *	clog              fill the ring with requests and take no answer -> ok
+ *	flood MS          write its state, as fast as it goes -> writes
  *	storm MS          connect and disconnect, as fast as it goes -> connections
  */
 #include <errno.h>
@@ -318,6 +319,15 @@ static void clog_ring(struct guest *guest)
 	puts("ok");
 }
 
+static void flood(struct guest *guest, uint64_t deadline)
+{
+	unsigned int writes = 0;
+
+	while (now(NULL) < deadline)
+		write_node(&guest->platform, "device/9pfs/0/state", writes++ % 2 ? "5" : "6");
+	printf("%u\n", writes);
+}
+
 /* The rings stay as they are described; only the states change. */
 static void storm(struct guest *guest, uint64_t deadline)
 {
@@ -375,6 +385,8 @@ static void command(struct guest *guest, char *line)
 		puts("ok");
 	} else if (strcmp(line, "clog") == 0) {
 		clog_ring(guest);
+	} else if (strncmp(line, "flood ", 6) == 0) {
+		flood(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strncmp(line, "storm ", 6) == 0) {
 		storm(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strcmp(line, "reload") == 0) {

@@ -169,3 +169,20 @@ def test_a_storm_of_connections(site):
     assert daemon.log().count("disconnected") < 12
     assert other.ask("write file 1000") == "ok"
     assert daemon.process.poll() is None
+
+
+def test_a_flood_of_states(site):
+    """What a domain writes does not cost the Xenstore a multiple of it."""
+    trace = Trace(site)
+    site.daemon()
+    guest, _ = site.connected()
+    other, _ = site.connected()
+    before = trace.settled()
+    guest.put("flood 2000")
+    assert other.ask("write file 1000") == "ok"
+    writes = int(guest.get())
+    asked = trace.settled() - before
+    assert asked < 2500, writes
+    # It is not forgotten.
+    site.wait(lambda: guest.ask("work 50") == "ok" and guest.ask("write file 1000") == "ok",
+              "the next connection")

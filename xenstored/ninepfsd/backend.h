@@ -39,6 +39,11 @@ struct backend {
 	int64_t delay;	      /* before the next connection, milliseconds */
 	int64_t not_before;   /* when that is over; 0: it is */
 
+	/* service.c: how often the front-end has had it looked at */
+	int64_t window;	    /* since then, milliseconds */
+	unsigned int looks; /* so often */
+	int64_t look_at;    /* put off until then; 0: it is not */
+
 	/* devices.c */
 	struct backend *sibling, *next, **link, *next_dirty;
 	bool dirty; /* is to be looked at */

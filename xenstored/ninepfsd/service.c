@@ -40,6 +40,13 @@
 #define SWEEP_REQUESTS 32U
 #define SWEEP_INTERVAL 10
 
+/*
+ * A look costs the Xenstore some requests, and a front-end can ask for one by a single write. So it
+ * gets so many in so many milliseconds, and what it writes beyond that is seen a little later.
+ */
+#define LOOKS	     10U
+#define LOOKS_WINDOW 100
+
 struct service {
 	struct xs_handle *xs;
 	struct devices devices;
@@ -47,7 +54,7 @@ struct service {
 	bool scan;	       /* devices may have been described that we have not heard of */
 	bool released;	       /* some domain has gone since the last sweep began */
 	struct backend *sweep; /* the next to be asked about; NULL: there is no sweep */
-	bool waiting;	       /* a device may have to wait for its next connection */
+	bool waiting;	       /* a device may have to wait for something */
 };
 
 static int64_t now_ms(void)
@@ -128,20 +135,31 @@ static void take_change(struct service *service, const char *path)
 }
 
 /* A change of a front-end's state, whose token names the device. */
-static void take_front(struct service *service, const char *token)
+static void take_front(struct service *service, const char *token, int64_t now)
 {
 	unsigned int domid, number;
 	struct backend *device = NULL;
 
 	if (sscanf(token, "%u/%u", &domid, &number) == 2 && domid < DEVICES_NUMBER_MAX)
 		device = devices_find(&service->devices, domid, number);
-	if (device)
+	if (!device || device->dirty || device->look_at)
+		return;
+	if (now - device->window >= LOOKS_WINDOW) {
+		device->window = now;
+		device->looks = 0;
+	}
+	if (device->looks++ < LOOKS) {
 		devices_queue(&service->devices, device);
+	} else {
+		device->look_at = device->window + LOOKS_WINDOW;
+		service->waiting = true;
+	}
 }
 
 /* False: the Xenstore is gone. */
 static bool take_watches(struct service *service)
 {
+	int64_t now = now_ms();
 	char **event;
 
 	while ((event = xs_check_watch(service->xs))) {
@@ -150,7 +168,7 @@ static bool take_watches(struct service *service)
 		else if (strcmp(event[XS_WATCH_TOKEN], ROOT_TOKEN) == 0)
 			take_change(service, event[XS_WATCH_PATH]);
 		else
-			take_front(service, event[XS_WATCH_TOKEN]);
+			take_front(service, event[XS_WATCH_TOKEN], now);
 		free(event);
 	}
 	return errno == EAGAIN;
@@ -210,6 +228,20 @@ static void look_for_news(struct service *service)
 			devices_queue(&service->devices, device);
 }
 
+/* A time at which a device is to be looked at: if it has come, that is done. */
+static void check_time(struct service *service, struct backend *device, int64_t *time, int64_t now,
+		       int64_t *next)
+{
+	if (!*time)
+		return;
+	if (*time <= now) {
+		*time = 0;
+		devices_queue(&service->devices, device);
+	} else if (*next < 0 || *time - now < *next) {
+		*next = *time - now;
+	}
+}
+
 /* Milliseconds until a device that has to wait may be looked at again; -1: there is none. */
 static int next_wait(struct service *service)
 {
@@ -219,14 +251,8 @@ static int next_wait(struct service *service)
 		return -1;
 	now = now_ms();
 	for (struct backend *device = service->devices.first; device; device = device->next) {
-		if (!device->not_before)
-			continue;
-		if (device->not_before <= now) {
-			device->not_before = 0;
-			devices_queue(&service->devices, device);
-		} else if (next < 0 || device->not_before - now < next) {
-			next = device->not_before - now;
-		}
+		check_time(service, device, &device->not_before, now, &next);
+		check_time(service, device, &device->look_at, now, &next);
 	}
 	service->waiting = next >= 0;
 	return (int)next;
