@@ -54,6 +54,7 @@ struct share {
 	uint64_t space, files; /* used */
 	uint64_t fixed;	       /* of these files, those that are never removed automatically */
 	int64_t counted;       /* when that was counted, milliseconds; -1: never */
+	int64_t rest;	       /* milliseconds after that in which it is not counted again */
 	uint64_t looked;       /* entries of directories that were looked at to count, ever */
 	uint64_t asked;	       /* requests for more, since it was counted */
 	struct oldest oldest;  /* files when it was counted */

@@ -3,7 +3,7 @@
  * How much of a share is in use. It is counted by walking over the directory, and then kept up to
  * date by what the domain does. Others may add and remove files as well (an administrator,
  * logrotate), so before anything is refused or removed it is counted again, but not more than once
- * a second: a guest at its limit must not keep the disk busy.
+ * a second, nor for more than a part of the time: a guest at its limit must not keep the disk busy.
  *
  * The scan that counts notes the oldest files as well. Removing them to make room costs no further
  * scan until they are used up; then there may be another one at once if the domain has asked often
@@ -22,7 +22,9 @@
 /* Files to be removed for one request. */
 #define REMOVE_MAX 1024U
 
+/* Milliseconds between two scans, and how many times longer that is than the last one took. */
 #define COUNT_INTERVAL 1000
+#define COUNT_REST     10
 
 /* A request of the domain pays for looking at this many entries. */
 #define ENTRIES_PER_REQUEST 64U
@@ -105,6 +107,7 @@ static void count_all(struct share *share)
 {
 	struct count count = {.share = share};
 	struct share_held held = {0};
+	int64_t begin = now_ms();
 
 	oldest_clear(&share->oldest);
 	count_directory(&count, openat(share->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
@@ -117,12 +120,15 @@ static void count_all(struct share *share)
 	share->looked += count.files;
 	share->asked = 0;
 	share->counted = now_ms();
+	share->rest = (share->counted - begin) * COUNT_REST;
+	if (share->rest < COUNT_INTERVAL)
+		share->rest = COUNT_INTERVAL;
 }
 
 /* Whether the disk may be looked over now. */
 static bool may_count(const struct share *share)
 {
-	return share->counted < 0 || now_ms() - share->counted >= COUNT_INTERVAL;
+	return share->counted < 0 || now_ms() - share->counted >= share->rest;
 }
 
 /* Whether it may be so at once, because that was paid for. */
