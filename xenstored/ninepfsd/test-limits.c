@@ -318,7 +318,7 @@ static void test_two_devices_with_one_directory(void **state)
 	assert_int_equal(p9_server_new(root, &limits, MSIZE, &server), 0);
 	attach(0);
 	servers[1] = server;
-	for (unsigned int i = 0; i < 200; i++) {
+	for (unsigned int i = 0; i < 80; i++) {
 		server = servers[i % 2];
 		snprintf(name, sizeof(name), "f%u", i);
 		make(name, bytes, 1000 + i * 13 % 4000);
