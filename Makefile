@@ -356,6 +356,10 @@ bench-stubdom:
 	$(Q)$(PYTHON) tests/stubdom/check.py --bench
 	$(Q)$(PYTHON) tests/stubdom/check.py --bench --daemon
 
+UNITS = $(DESTDIR)$(prefix)/lib/systemd/system
+install_unit = install -d $(UNITS) && \
+	sed 's,@sbindir@,$(prefix)/sbin,' xenstored/systemd/$(1).in >$(UNITS)/$(1)
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
@@ -369,11 +373,12 @@ install: all
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
-	install -d $(DESTDIR)$(prefix)/lib/systemd/system
-	for unit in xenstored.service xenstore-9pfsd.service; do \
-		sed 's,@sbindir@,$(prefix)/sbin,' xenstored/systemd/$$unit.in \
-			>$(DESTDIR)$(prefix)/lib/systemd/system/$$unit || exit 1; \
-	done
+	$(call install_unit,xenstore-9pfsd.service)
+
+# Apart, since it takes the place of the host's own unit at the next boot.
+.PHONY: install-unit
+install-unit: install
+	$(call install_unit,xenstored.service)
 
 .PHONY: format
 format:
