@@ -113,6 +113,8 @@ static void show_2level(uint32_t port)
 {
 	struct shared_info *shared = world_shared();
 
+	if (shared->evtchn_pending[port / 64] >> port % 64 & 1)
+		return;
 	shared->evtchn_pending[port / 64] |= 1ul << port % 64;
 	if (!(shared->evtchn_mask[port / 64] >> port % 64 & 1))
 		shared->vcpu_info[0].evtchn_pending_sel |= 1ul << port / 64;
@@ -397,7 +399,7 @@ static inline void world_run(struct test_world *world)
 		world_show(world);
 		stubdom_host_events(&world->host);
 		if (core_turn(world->core) < 0 && !world->raised_count &&
-		    !world_shared()->vcpu_info[0].evtchn_upcall_pending)
+		    !world_shared()->vcpu_info[0].evtchn_upcall_pending && !events_came)
 			return;
 		world->now++;
 	}

@@ -57,8 +57,9 @@ exception_common:
 	call exception
 
 /*
- * The hypervisor has an event. It comes in only while wait_for_event() sleeps; the events are
- * collected by whoever called that. Not saying that the upcall was seen would bring it for ever.
+ * The hypervisor has an event. It comes in only while events_sleep() sleeps, and anywhere while
+ * the watch is on; the events are collected by whoever sleeps, who must not do so when one has come
+ * since. Not saying that the upcall was seen would bring it for ever.
  */
 	.balign 16
 	.globl upcall_entry
@@ -66,6 +67,7 @@ upcall_entry:
 	pushq %rax
 	movl $LAYOUT_SHARED_INFO, %eax
 	movb $0, (%rax)
+	movb $1, events_came
 	cmpq $events_halt, 8(%rsp)
 	jne 1f
 	incq 8(%rsp) /* an event that was seen must not be slept over */

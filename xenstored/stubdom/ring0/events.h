@@ -9,8 +9,8 @@
  * tell of the next one.
  *
  * Events are collected by whoever has slept, never by an interrupt handler: the
- * upcall only ends the sleep, and interrupts are on nowhere else. What comes in
- * between collecting and sleeping ends the sleep at once.
+ * upcall only ends the sleep, and interrupts are on nowhere else, but for the
+ * watch (watch.h). What comes in between collecting and sleeping ends the sleep at once.
  * (spec: stubdom.md section 2 "Events and waiting")
  */
 #ifndef XENSTORED_STUBDOM_RING0_EVENTS_H
@@ -55,8 +55,12 @@ void events_wait(uint64_t deadline);
 /** Which interface is used; an enum ring0_event_abi. */
 unsigned int events_abi(void);
 
-/* The sleep itself: interrupts on, wait, off. The tests have their own. */
+/*
+ * The sleep itself: interrupts on, wait, off, unless an upcall has come since events were collected
+ * the last time. The tests have their own.
+ */
 void events_sleep(void);
+extern volatile bool events_came; /* set by the upcall */
 
 /* Vector of the upcall: above the processor's exceptions. */
 #define EVENTS_VECTOR 0x40
