@@ -130,10 +130,70 @@ static void test_way_back_after_the_file_was_read(void **state)
 	world_deinit(&w);
 }
 
+/* ---- an image that ends anywhere ---- */
+
+static const struct ninep_platform_ops *real_ops;
+static unsigned int waits; /* until it ends */
+
+static void wait_and_end(struct ninep_platform *platform, uint32_t port, uint64_t deadline)
+{
+	if (!waits--)
+		longjmp(back, 1);
+	real_ops->wait(platform, port, deadline);
+}
+
+/* Returns whether it could read the file before it ended. */
+static bool end_after(unsigned int most, struct stubdom_update *update,
+		      const struct handover *handover)
+{
+	struct ninep_platform_ops ops = *w.platform.ops;
+
+	real_ops = w.platform.ops;
+	ops.wait = wait_and_end;
+	w.platform.ops = &ops;
+	waits = most;
+	memset(place, 0, sizeof(place));
+	start(handover, update->files);
+	if (!setjmp(back))
+		stubdom_update_restore(update, handover);
+	w.platform.ops = real_ops;
+	return !strcmp(place, STATE);
+}
+
+static void test_way_back_while_the_file_is_read(void **state)
+{
+	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
+	static struct files files;
+	static struct stubdom_host host;
+	static struct stubdom_update update = {.files = &files, .host = &host};
+	unsigned int most = 0;
+	bool over;
+
+	(void)state;
+	do {
+		char why[KERNEL_WHY_MAX] = "";
+
+		world_init(&w, 4);
+		world_offer(&w);
+		world_run(&w);
+		world_put_file(&w, "state_dump", STATE, sizeof(STATE));
+		leave(handover);
+		over = end_after(most++, &update, handover);
+		memset(place, 0, sizeof(place));
+		start(handover, &files);
+		if (!update_file_read(&files, place, sizeof(place), why))
+			fail_msg("after %u waits the image before cannot go on: %s", most - 1, why);
+		assert_string_equal(place, STATE);
+		world_deinit(&w);
+	} while (!over);
+	assert_true(most > 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_way_back_after_the_file_was_read),
+		cmocka_unit_test(test_way_back_while_the_file_is_read),
 	};
 	void *low = mmap((void *)LAYOUT_HANDOVER, LAYOUT_RESERVED_END - LAYOUT_HANDOVER,
 			 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
