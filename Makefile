@@ -55,7 +55,7 @@ CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call source
 # What of the stub domain runs in an ordinary process too: into the unit tests.
 UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
 PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c update-file.c update-start.c $(addprefix ring0/, \
-	arguments.c clock.c events.c grants.c memory.c memory-map.c state.c)))
+	arguments.c clock.c events.c grants.c memory.c memory-map.c state.c watch.c)))
 # 9pfs: both ends' protocol; the front-end; the server.
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
@@ -68,7 +68,7 @@ UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 # Needs the stub domain's fixed addresses, where the sanitizers have their own memory.
 ifeq ($(VARIANT),asan)
-UNIT_TESTS := $(filter-out %/stubdom/test-host %/stubdom/test-update-start,$(UNIT_TESTS))
+UNIT_TESTS := $(filter-out %/stubdom/test-host %/stubdom/test-update-start %/ring0/test-watch,$(UNIT_TESTS))
 endif
 
 # The stub domain: the layer below the C library is compiled for ring 0, all else as it is.

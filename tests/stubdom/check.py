@@ -8,8 +8,10 @@ dom0; those that are about the domain alone are in dom0/.
 
 import argparse
 import fcntl
+import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -24,6 +26,21 @@ SILENCE = 150
 LIMIT = 900
 MEMORY = 1280  # of the machine, in MB
 
+IMAGE_BASE = 0x400000  # the image's file begins with what is loaded to there
+# The program's start in the C library; what gets a piece of the state file; what makes a store of a
+# state that was read and checked.
+BROKEN = ("_start", "waited_take", "image_restore")
+
+
+def places(stub):
+    """A file that tells where in the image functions begin, for checks that break one of them."""
+    listing = subprocess.run(["nm", "--defined-only", f"{stub}.debug"], stdout=subprocess.PIPE,
+                             text=True, check=True).stdout
+    symbols = {words[2]: int(words[0], 16) for words in map(str.split, listing.splitlines())}
+    target = images.OUT / "places.json"
+    target.write_text(json.dumps({name: symbols[name] - IMAGE_BASE for name in BROKEN}))
+    return target
+
 
 def stub_files(ingredients, options):
     """(programs, other files) for dom0, each with its path there."""
@@ -37,7 +54,11 @@ def stub_files(ingredients, options):
     files_daemon = build / "xenstore-9pfsd"
     if files_daemon.exists():
         programs.append(("sbin/xenstore-9pfsd", files_daemon))
-    files = [("stub/xenstored-stubdom", stub)] if stub.exists() else []
+    files = []
+    if stub.exists():
+        files.append(("stub/xenstored-stubdom", stub))
+    if pathlib.Path(f"{stub}.debug").exists():
+        files.append(("stub/places.json", places(stub)))
     return programs, files
 
 

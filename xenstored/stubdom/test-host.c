@@ -396,6 +396,61 @@ static void test_the_same_with_the_older_interface(void **state)
 	expect_nothing_lost_by_an_end(false);
 }
 
+static void expect_upcall(bool upcall)
+{
+	assert_int_equal(world_shared()->vcpu_info[0].evtchn_upcall_pending, upcall);
+}
+
+/* While interrupts are on everywhere, events must neither interrupt nor be lost. */
+static void expect_quiet_events(bool has_fifo)
+{
+	struct test_world *world = world_of_callers(has_fifo);
+
+	ring_all(world);
+	expect_upcall(true);
+	events_quiet(true);
+	expect_upcall(false);
+	for (int round = 0; round < 3; round++) {
+		ring_all(world);
+		expect_upcall(false);
+		take(0);
+		expect_each_taken(1);
+	}
+	/* The first who wants to sleep looks once more. */
+	ring_all(world);
+	events_quiet(false);
+	expect_upcall(false);
+	assert_true(events_came);
+	take(0);
+	expect_each_taken(1);
+	assert_false(events_came);
+	ring_all(world);
+	expect_upcall(true);
+	take(0);
+	expect_each_taken(1);
+	/* The way back may be taken at any time, by an image that knows of nothing. */
+	events_quiet(true);
+	ring_all(world);
+	take(CALLERS / 3);
+	events_quiet(false);
+	events_came = false;
+	next_image();
+	take(0);
+	expect_each_taken(1);
+	ring_all(world);
+	expect_upcall(true);
+	take(0);
+	expect_each_taken(1);
+	world_free(world);
+}
+
+static void test_quiet_events_are_neither_told_nor_lost(void **state)
+{
+	(void)state;
+	expect_quiet_events(true);
+	expect_quiet_events(false);
+}
+
 static void ring_again(void *data, uint32_t port)
 {
 	(void)data;
@@ -439,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_an_update_maps_and_binds_nothing_anew),
 		cmocka_unit_test(test_an_end_while_events_are_taken_loses_none),
 		cmocka_unit_test(test_the_same_with_the_older_interface),
+		cmocka_unit_test(test_quiet_events_are_neither_told_nor_lost),
 		cmocka_unit_test(test_a_domain_that_signals_without_end_does_not_hold_up),
 	};
 

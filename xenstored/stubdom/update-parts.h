@@ -18,6 +18,9 @@
 #define MODULE_STATE	"xenstored-state"
 #define MODULE_PREVIOUS "xenstored-previous"
 
+/* That the file may take, written or read. All of dom0 waits meanwhile. */
+#define UPDATE_FILE_SECONDS 60u
+
 /* Memory that an update holds beside the new image's file. */
 struct update_memory {
 	char *state; /* NULL, with a size: it is in the file */

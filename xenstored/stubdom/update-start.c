@@ -15,6 +15,7 @@
 #include "stubdom/ring0/kexec.h"
 #include "stubdom/ring0/memory.h"
 #include "stubdom/ring0/state.h"
+#include "stubdom/ring0/watch.h"
 
 /* What this image can take over, for the one that looks at its file. */
 static const struct {
@@ -124,6 +125,7 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 		give_up(why);
 	}
 	/* From here on it serves, and there is no way back. */
+	watch_end();
 	back->state = 0;
 	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)
 		log_message(LOG_WARNING,

@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "stubdom/layout.h"
+#include "stubdom/ring0/clock.h"
 #include "stubdom/ring0/hypercall.h"
 #include "stubdom/ring0/state.h"
 
 #include <xen/event_channel.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
+#include <xen/sched.h>
 #include <xen/vcpu.h>
 
 #define CALLBACK_VECTOR (2ull << 56) /* kind of HVM_PARAM_CALLBACK_IRQ */
@@ -19,10 +21,16 @@
 /* More than two happen only when domains signal without end. */
 #define STRANDED_PASSES 16u
 
+/* How long an event may be overlooked while it is quiet. */
+#define QUIET_NS 10000000u
+
 #define WORDS_PER_PAGE (LAYOUT_PAGE / sizeof(event_word_t))
 #define PENDING	       (1u << EVTCHN_FIFO_PENDING)
 #define MASKED	       (1u << EVTCHN_FIFO_MASKED)
 #define LINKED	       (1u << EVTCHN_FIFO_LINKED)
+
+#define ALL_QUEUES ((1u << EVTCHN_FIFO_MAX_QUEUES) - 1)
+#define ALL_WORDS  (~(xen_ulong_t)0)
 
 /* Where each queue goes on; 0: it was empty, its head is in the control block. */
 static uint32_t queue_head[EVTCHN_FIFO_MAX_QUEUES];
@@ -30,6 +38,12 @@ static uint32_t ready; /* queues that were not taken to their end yet */
 
 /* An image before this one may have ended while it took events. */
 static bool adopted;
+
+/*
+ * The hypervisor tells of an event when it sets a bit that says which queue (or which word) has
+ * some. As long as all of them are set, it tells of none.
+ */
+static bool quiet;
 
 volatile bool events_came;
 
@@ -205,9 +219,10 @@ static void collect_2level(const struct taker *taker)
 	struct shared_info *shared = shared_info();
 	xen_ulong_t words;
 
-	words = __atomic_exchange_n(&shared->vcpu_info[0].evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	words = __atomic_exchange_n(&shared->vcpu_info[0].evtchn_pending_sel, quiet ? ALL_WORDS : 0,
+				    __ATOMIC_SEQ_CST);
 	if (adopted)
-		words = ~(xen_ulong_t)0;
+		words = ALL_WORDS;
 	while (words) {
 		unsigned int word = (unsigned int)__builtin_ctzl(words);
 		xen_ulong_t bits = __atomic_load_n(&shared->evtchn_pending[word],
@@ -267,12 +282,14 @@ static void collect_fifo(const struct taker *taker)
 {
 	struct evtchn_fifo_control_block *control = control_block();
 
+	if (quiet)
+		ready = ALL_QUEUES;
 	for (uint32_t left = fifo_ports(); left; left--) {
 		unsigned int queue;
 
-		if (!ready)
+		if (!ready && !quiet)
 			ready = __atomic_exchange_n(&control->ready, 0, __ATOMIC_SEQ_CST) &
-				((1u << EVTCHN_FIFO_MAX_QUEUES) - 1);
+				ALL_QUEUES;
 		if (!ready)
 			return;
 		/* The lowest number has the highest priority. */
@@ -332,14 +349,38 @@ void events_collect(void (*fired)(void *data, uint32_t port), void *data)
 	__atomic_store_n(&shared_info()->vcpu_info[0].evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
 	if (ring0_state()->event_abi == EVENTS_2LEVEL)
 		collect_2level(&taker);
-	else if (adopted)
+	else if (adopted && !quiet)
 		collect_stranded(&taker);
-	adopted = false;
+	adopted = adopted && quiet;
 	if (ring0_state()->event_abi == EVENTS_FIFO)
 		collect_fifo(&taker);
 }
 
 /* ---- sleeping ---- */
+
+/* Whatever comes between the last look and this ends the sleep late, but soon. */
+static void wait_quietly(uint64_t deadline)
+{
+	uint64_t soon = clock_monotonic_ns() + QUIET_NS;
+	struct sched_poll poll = {.timeout = deadline < soon ? deadline : soon};
+
+	hypercall_op(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll);
+}
+
+void events_quiet(bool on)
+{
+	quiet = on;
+	if (!on) {
+		events_came = true; /* perhaps: whoever sleeps next is to look first */
+		return;
+	}
+	if (ring0_state()->event_abi == EVENTS_FIFO)
+		__atomic_fetch_or(&control_block()->ready, ALL_QUEUES, __ATOMIC_SEQ_CST);
+	else
+		__atomic_store_n(&shared_info()->vcpu_info[0].evtchn_pending_sel, ALL_WORDS,
+				 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shared_info()->vcpu_info[0].evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+}
 
 void events_wait(uint64_t deadline)
 {
@@ -348,6 +389,10 @@ void events_wait(uint64_t deadline)
 		.flags = VCPU_SSHOTTMR_future,
 	};
 
+	if (quiet) {
+		wait_quietly(deadline);
+		return;
+	}
 	/* A deadline that has passed is refused. */
 	if (deadline != EVENTS_NEVER &&
 	    hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, (uintptr_t)&timer))

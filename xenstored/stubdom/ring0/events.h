@@ -55,9 +55,16 @@ void events_wait(uint64_t deadline);
 /** Which interface is used; an enum ring0_event_abi. */
 unsigned int events_abi(void);
 
+/**
+ * While the watch is on (watch.h), the hypervisor is kept from telling of events, since interrupts
+ * are on everywhere and there is no need for others than the watch's. Sleeping and collecting go on
+ * as ever, at a somewhat higher cost.
+ */
+void events_quiet(bool on);
+
 /*
  * The sleep itself: interrupts on, wait, off, unless an upcall has come since events were collected
- * the last time. The tests have their own.
+ * the last time (entry.S). The tests have their own.
  */
 void events_sleep(void);
 extern volatile bool events_came; /* set by the upcall */
