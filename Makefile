@@ -333,6 +333,7 @@ bench: deps
 	$(Q)$(PYTHON) -m tests.bench
 	$(Q)$(PYTHON) -m tests.bench.update
 	$(Q)$(PYTHON) -m tests.bench.hypervisor
+	$(Q)$(MAKE) --no-print-directory bench-stubdom
 
 # Draws what "make bench" measured, into docs/.
 .PHONY: bench-plots
