@@ -56,7 +56,8 @@ def steps():
             if source.exists():
                 yield str(program.relative_to(ASAN / "obj")), [str(program)], SANITIZERS, count_cmocka
     # Where the sanitizers' memory is in the way.
-    for name in ("xenstored/stubdom/test-host",):
+    for name in ("xenstored/stubdom/test-host", "xenstored/stubdom/test-update-start",
+                 "xenstored/stubdom/ring0/test-watch"):
         yield name, [str(ROOT / "build" / "obj" / name)], {}, count_cmocka
     asan = dict(SANITIZERS, XENSTORED_BINARY=str(ASAN / "xenstored"),
                 XENSTORE_CONTROL_BINARY=str(ASAN / "xenstore-control"),
