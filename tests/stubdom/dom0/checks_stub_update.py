@@ -29,10 +29,17 @@ def live_update(*words, ok=True):
     return command("xenstore-control", "live-update", *words, ok=ok, timeout=60)
 
 
+CONSOLE = "/var/log/xen/guest-Xenstore.log"
+
+
 def boots(host):
-    """How often the console tells of an image's start."""
-    with open("/var/log/xen/guest-Xenstore.log") as log:
-        return log.read().count(" as domain ")
+    """How often the console tells of an image's start; that of the first one may have to come."""
+    def told():
+        if not os.path.exists(CONSOLE):
+            return 0
+        with open(CONSOLE) as log:
+            return log.read().count(" as domain ")
+    return wait_until(told, "the first image's start on the console")
 
 
 def update(host, *words):

@@ -82,15 +82,13 @@ exception_common:
 	call exception
 
 /*
- * Sleep until the hypervisor has an event, or a tick comes. Interrupts are on from "sti" on, and as
- * before afterwards. An upcall that has come since events were collected the last time has left
- * its mark, and there is no sleep then.
+ * Sleep until the hypervisor has an event. Interrupts are on from "sti" to "cli" only; while the
+ * watch is on, which has them on everywhere, nobody sleeps here. An upcall that has come since
+ * events were collected the last time has left its mark, and there is no sleep then.
  */
 	.balign 16
 	.globl events_sleep
 events_sleep:
-	pushfq
-	cli
 	cmpb $0, events_came
 	jne 1f
 	movq %rsp, sleeper
@@ -98,8 +96,7 @@ events_sleep:
 	hlt
 	cli
 	movq $0, sleeper
-1:	popfq
-	ret
+1:	ret
 
 /*
  * The hypervisor has an event; they are collected by whoever sleeps. Not saying that the upcall was
