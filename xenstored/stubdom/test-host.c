@@ -287,197 +287,137 @@ static void test_an_update_maps_and_binds_nothing_anew(void **state)
 	world_free(world);
 }
 
-/* ---- taking events ---- */
-
-#define CALLERS 200u
-
-static jmp_buf stop;
-static unsigned int taken[PORTS_MAX / 8], taken_count, stop_after;
-static struct test_world *ringing;
-
-static void note(void *data, uint32_t port)
+static uint32_t port_of(struct test_world *world, unsigned int domid)
 {
-	(void)data;
-	taken[port]++;
-	if (++taken_count == stop_after)
-		longjmp(stop, 1);
+	const struct client *client = domain_find(&world->core->state.domains, domid)->client;
+	struct transport_place place;
+
+	client->transport->ops->describe(client->transport, &place);
+	return place.port;
 }
 
-/* Each domain signals once. */
-static void ring_all(struct test_world *world)
+static uint32_t status_of(uint32_t port)
 {
-	for (unsigned int domid = 2; domid < 2 + CALLERS; domid++)
-		assert_int_equal(
-			hv_evtchn_send(&world->machine->hv, domid, world->guest[domid].port), 0);
-	world_show(world);
+	struct evtchn_status status = {.dom = DOMID_SELF, .port = port};
+
+	assert_int_equal(hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_status, &status), 0);
+	return status.status;
 }
 
-/* All are taken from the queue, at most @most of them; then the taker ends. */
-static void take(unsigned int most)
+/* What is ours alone is forgotten, as when a program of another kind had been here. */
+static void forget(struct test_world *world)
 {
-	taken_count = 0;
-	stop_after = most;
-	if (!setjmp(stop))
-		events_collect(note, NULL);
+	memset((void *)(uintptr_t)LAYOUT_HANDOVER, 0x5a, LAYOUT_RING_HANDLES_END - LAYOUT_HANDOVER);
+	(void)world;
 }
 
-static void expect_each_taken(unsigned int times)
+/*
+ * To a program that knows the older interface only, and from one: every channel keeps its number,
+ * and what guests do meanwhile is not missed.
+ */
+static void test_channels_leave_and_come_back(void **state)
 {
-	unsigned int ports = 0;
+	struct test_world *world = world_new(with_state, true);
+	const unsigned int first = 5, last = 40, ended = 11, dies = 12;
+	uint32_t ports[41], waiting, free_one, own_end;
+	volatile struct ring_page *page;
+	void *ring;
 
-	for (size_t port = 0; port < sizeof(taken) / sizeof(*taken); port++) {
-		if (!taken[port])
-			continue;
-		assert_int_equal(taken[port], times);
-		ports++;
-	}
-	assert_int_equal(ports, CALLERS);
-	memset(taken, 0, sizeof(taken));
-}
-
-static struct test_world *world_of_callers(bool has_fifo)
-{
-	struct test_world *world = world_new(with_state, has_fifo);
-
+	(void)state;
 	world_start(world);
-	for (unsigned int domid = 2; domid < 2 + CALLERS; domid++)
+	for (unsigned int domid = first; domid <= last; domid++)
 		add(world, domid);
-	memset(taken, 0, sizeof(taken));
-	return world;
-}
+	/* Numbers that are free in between, one that waits for its other end, and virqs. */
+	free_one = port_of(world, ended);
+	destroy(world, ended);
+	waiting = (uint32_t)events_alloc(7);
+	assert_int_equal(waiting, free_one);
+	free_one = (uint32_t)events_alloc(8);
+	assert_true(free_one > port_of(world, last));
+	/* A channel of ours to ourselves. */
+	own_end = (uint32_t)events_bind(STUB, (uint32_t)events_alloc(STUB));
+	events_close(port_of(world, 20));
+	for (unsigned int domid = first; domid <= last; domid++)
+		ports[domid] = domid == ended ? 0 : port_of(world, domid);
+	assert_int_equal(events_can_leave(), 0);
+	grants_unmap_all();
+	for (unsigned int domid = 0; domid <= last; domid++)
+		assert_int_equal(handle_of(domid), UINT32_MAX);
+	/* The other end is gone, which nobody here has looked at yet. */
+	assert_int_equal(hv_domain_destroy(&world->machine->hv, 0, dies), 0);
+	assert_int_equal(events_leave(), 0);
+	assert_false(world->fifo);
+	for (unsigned int domid = first; domid <= last; domid++)
+		if (domid != ended)
+			assert_int_equal(status_of(ports[domid]), domid == 20 ? EVTCHNSTAT_closed
+								  : domid == dies
+									  ? EVTCHNSTAT_unbound
+									  : EVTCHNSTAT_interdomain);
+	assert_int_equal(status_of(waiting), EVTCHNSTAT_unbound);
+	assert_int_equal(status_of(own_end), EVTCHNSTAT_interdomain);
+	assert_int_equal(status_of(own_end - 1), EVTCHNSTAT_interdomain);
+	assert_int_equal(events_find_virq(VIRQ_DOM_EXC), -ENOENT);
+	assert_int_equal(events_find_virq(VIRQ_TIMER), -ENOENT);
 
-static void next_image(void)
-{
-	ring0_state_arm(true);
+	/* Another program is here, and a guest asks for something. */
+	forget(world);
+	page = world->guest[30].page;
+	for (size_t i = 0; i < 20; i++)
+		page->request[page->req_prod++ % RING_SIZE] =
+			"\2\0\0\0\7\0\0\0\0\0\0\0\5\0\0\0name"[i];
+	page->request[page->req_prod++ % RING_SIZE] = 0;
+	assert_int_equal(hv_evtchn_send(&world->machine->hv, 30, world->guest[30].port), 0);
+
 	ring0_state_adopt();
-	assert_true(ring0_updated);
+	assert_false(ring0_updated);
+	assert_int_equal(grants_init(), 0);
 	assert_int_equal(events_init(), 0);
-}
-
-/* An image that ends while it takes events must not leave ports that are never heard again. */
-static void expect_nothing_lost_by_an_end(bool has_fifo)
-{
-	struct test_world *world = world_of_callers(has_fifo);
-
-	for (unsigned int most = 1; most <= CALLERS; most += 33) {
-		ring_all(world);
-		take(most);
-		assert_int_equal(taken_count, most);
-		next_image();
-		take(0);
-		expect_each_taken(1);
-		ring_all(world);
-		take(0);
-		expect_each_taken(1);
-	}
-	/* Some signal again before the next image looks. */
-	ring_all(world);
-	take(CALLERS / 2);
-	memset(taken, 0, sizeof(taken));
-	ring_all(world);
-	next_image();
-	take(0);
-	expect_each_taken(1);
-	ring_all(world);
-	take(0);
-	expect_each_taken(1);
+	assert_int_equal(events_abi(), EVENTS_FIFO);
+	assert_int_equal(events_take_over(), 0);
+	for (unsigned int domid = 0; domid <= last; domid++)
+		if (domid == 0 || (domid >= first && domid != ended && domid != dies))
+			assert_int_equal(grants_map_ring(domid, &ring), 0);
+	world_run(world);
+	assert_int_equal(page->req_cons, page->req_prod);
+	page->rsp_cons = page->rsp_prod;
+	for (unsigned int domid = first; domid <= last; domid++)
+		if (domid != ended && domid != dies && domid != 20)
+			expect_name(world, domid);
+	expect_answer(world, 0);
 	world_free(world);
 }
 
-static void test_an_end_while_events_are_taken_loses_none(void **state)
+/* A virq that the program before has left bound is found. */
+static void test_a_virq_that_is_bound_is_found(void **state)
 {
+	struct test_world *world = world_new(with_state, true);
+	int port;
+
 	(void)state;
-	expect_nothing_lost_by_an_end(true);
-}
-
-static void test_the_same_with_the_older_interface(void **state)
-{
-	(void)state;
-	expect_nothing_lost_by_an_end(false);
-}
-
-static void expect_upcall(bool upcall)
-{
-	assert_int_equal(world_shared()->vcpu_info[0].evtchn_upcall_pending, upcall);
-}
-
-/* While interrupts are on everywhere, events must neither interrupt nor be lost. */
-static void expect_quiet_events(bool has_fifo)
-{
-	struct test_world *world = world_of_callers(has_fifo);
-
-	ring_all(world);
-	expect_upcall(true);
-	events_quiet(true);
-	expect_upcall(false);
-	for (int round = 0; round < 3; round++) {
-		ring_all(world);
-		expect_upcall(false);
-		take(0);
-		expect_each_taken(1);
-	}
-	/* The first who wants to sleep looks once more. */
-	ring_all(world);
-	events_quiet(false);
-	expect_upcall(false);
-	assert_true(events_came);
-	take(0);
-	expect_each_taken(1);
-	assert_false(events_came);
-	ring_all(world);
-	expect_upcall(true);
-	take(0);
-	expect_each_taken(1);
-	/* The way back may be taken at any time, by an image that knows of nothing. */
-	events_quiet(true);
-	ring_all(world);
-	take(CALLERS / 3);
-	events_quiet(false);
-	events_came = false;
-	next_image();
-	take(0);
-	expect_each_taken(1);
-	ring_all(world);
-	expect_upcall(true);
-	take(0);
-	expect_each_taken(1);
+	world_start(world);
+	port = events_find_virq(VIRQ_DOM_EXC);
+	assert_true(port > 0);
+	assert_int_equal(events_bind_virq(VIRQ_DOM_EXC), port);
 	world_free(world);
 }
 
-static void test_quiet_events_are_neither_told_nor_lost(void **state)
+static void test_too_many_channels_do_not_leave(void **state)
 {
-	(void)state;
-	expect_quiet_events(true);
-	expect_quiet_events(false);
-}
+	struct test_world *world = world_new(with_state, true);
+	uint32_t port;
 
-static void ring_again(void *data, uint32_t port)
-{
-	(void)data;
-	(void)port;
-	if (++taken_count > 100 * PORTS_MAX)
-		longjmp(stop, 1);
-	assert_int_equal(hv_evtchn_send(&ringing->machine->hv, 2, ringing->guest[2].port), 0);
-	world_show(ringing);
-}
-
-static void test_a_domain_that_signals_without_end_does_not_hold_up(void **state)
-{
 	(void)state;
-	ringing = world_of_callers(true);
-	ring_all(ringing);
-	taken_count = 0;
-	if (setjmp(stop))
-		fail_msg("events are taken for ever");
-	events_collect(ring_again, NULL);
-	assert_true(events_came); /* there is more, so there will be no sleep */
-	/* The others have had their turn. */
-	assert_true(taken_count >= CALLERS);
-	ring_all(ringing);
-	take(0);
-	expect_each_taken(1);
-	assert_false(events_came);
-	world_free(ringing);
+	world_start(world);
+	do
+		port = (uint32_t)events_alloc(0);
+	while (port < 4095);
+	assert_int_equal(events_can_leave(), 0);
+	events_alloc(0);
+	assert_int_equal(events_can_leave(), -ENOSPC);
+	assert_int_equal(events_leave(), -ENOSPC);
+	assert_true(world->fifo);
+	expect_answer(world, 0);
+	world_free(world);
 }
 
 int main(void)
@@ -492,10 +432,9 @@ int main(void)
 		cmocka_unit_test(test_2level_ends_at_4096_ports),
 		cmocka_unit_test(test_refuses_what_cannot_be_mapped_or_bound),
 		cmocka_unit_test(test_an_update_maps_and_binds_nothing_anew),
-		cmocka_unit_test(test_an_end_while_events_are_taken_loses_none),
-		cmocka_unit_test(test_the_same_with_the_older_interface),
-		cmocka_unit_test(test_quiet_events_are_neither_told_nor_lost),
-		cmocka_unit_test(test_a_domain_that_signals_without_end_does_not_hold_up),
+		cmocka_unit_test(test_channels_leave_and_come_back),
+		cmocka_unit_test(test_a_virq_that_is_bound_is_found),
+		cmocka_unit_test(test_too_many_channels_do_not_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
