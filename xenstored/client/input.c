@@ -102,7 +102,7 @@ static void wait_for_memory(struct core *core, struct client *client)
  */
 static bool make_place(struct client *client)
 {
-	const uint32_t whole = WIRE_HEADER_SIZE + WIRE_PAYLOAD_MAX;
+	const uint32_t whole = WIRE_MESSAGE_MAX;
 	char *buffer;
 
 	if (client->input_room >= whole)

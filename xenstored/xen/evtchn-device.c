@@ -74,14 +74,6 @@ int evtchn_device_open(struct evtchn_device *device, int fd)
 	return 0;
 }
 
-void evtchn_device_close(struct evtchn_device *device)
-{
-	if (device->handle)
-		xenevtchn_close(device->handle);
-	evtchn_deinit(&device->evtchn);
-	memset(device, 0, sizeof(*device));
-}
-
 /*
  * Let the ports fire again. The device takes them all at once, but where it is stood in for by a
  * stream, that may be full for a moment; a port that is not given back would be deaf for ever.
