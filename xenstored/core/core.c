@@ -2,7 +2,6 @@
 /* The core's life and its turns. */
 #include "core/core.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

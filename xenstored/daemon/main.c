@@ -7,7 +7,6 @@
  * pid file is locked and the socket listens.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
