@@ -3,6 +3,7 @@
 #include "liveupdate/update-session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,31 @@ void update_session_answer(struct update_session *session, const char *text)
 	}
 	memset(&session->requester, 0, sizeof(session->requester));
 	update_session_end(session);
+}
+
+bool update_session_may_lose_transactions(const struct update_session *session, const char **why)
+{
+	static char text[WIRE_PAYLOAD_MAX - 64];
+	const struct core *core = session->core;
+	const struct transaction *tx;
+	size_t used;
+
+	*why = NULL;
+	if (!core->transaction_count)
+		return true;
+	if (core->now - session->since < (uint64_t)session->timeout * 1000)
+		return false;
+	if (session->force)
+		return true;
+	used = (size_t)snprintf(text, sizeof(text), "Domains with long running transactions:");
+	TAILQ_FOREACH(tx, &core->transactions, age)
+		if (used < sizeof(text) - 64)
+			used += (size_t)snprintf(
+				text + used, sizeof(text) - used, "\nDomain %u: %llu s",
+				tx->client->identity.domid,
+				(unsigned long long)((core->now - tx->started) / 1000));
+	*why = text;
+	return false;
 }
 
 void update_session_client_gone(struct update_session *session, const struct client *client)

@@ -55,6 +55,13 @@ bool update_session_is_mine(const struct update_session *session, const struct r
 int update_session_control(struct update_session *session, struct request *request,
 			   const struct arg *args, size_t count, struct control_text *out);
 
+/**
+ * Another xenstored cannot take open transactions over: wait for their end, or let force decide.
+ * Returns whether none is open, or they may be lost; if not, and *@why is not NULL, the time is
+ * over and @why is the answer.
+ */
+bool update_session_may_lose_transactions(const struct update_session *session, const char **why);
+
 /** End the session without an answer. */
 void update_session_end(struct update_session *session);
 

@@ -139,32 +139,6 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	return why;
 }
 
-/* Another xenstored cannot take open transactions over: wait, or let force decide. */
-static bool may_lose_transactions(struct update *update, const char **why)
-{
-	static char text[WIRE_PAYLOAD_MAX - 64];
-	uint64_t waited = update->core->now - update->session.since;
-	const struct transaction *tx;
-	size_t used;
-
-	*why = NULL;
-	if (!update->core->transaction_count)
-		return true;
-	if (waited < (uint64_t)update->session.timeout * 1000)
-		return false;
-	if (update->session.force)
-		return true;
-	used = (size_t)snprintf(text, sizeof(text), "Domains with long running transactions:");
-	TAILQ_FOREACH(tx, &update->core->transactions, age)
-		if (used < sizeof(text) - 64)
-			used += (size_t)snprintf(
-				text + used, sizeof(text) - used, "\nDomain %u: %llu s",
-				tx->client->identity.domid,
-				(unsigned long long)((update->core->now - tx->started) / 1000));
-	*why = text;
-	return false;
-}
-
 /* What is it, and in what form can it be told the state? Returns why it cannot, or NULL. */
 static const char *look_at_program(struct update *update, struct foreign *foreign)
 {
@@ -194,7 +168,7 @@ int update_foreign_run(struct update *update, const char **why)
 	*why = look_at_program(update, &foreign);
 	if (*why)
 		return 0;
-	if (!may_lose_transactions(update, why))
+	if (!update_session_may_lose_transactions(&update->session, why))
 		return WAIT_MS;
 	argv = update_arguments(update, true);
 	*why = argv ? replace_foreign(update, &foreign, argv) : "Allocation failure.";
