@@ -271,8 +271,8 @@ enum stream_operation {
 };
 
 /*
- * TX_DIFFERENCE: to the tree that the transaction started on, from that of the one in front, or from
- * the live tree.
+ * TX_DIFFERENCE: to the tree that the transaction started on, from that of the one in front, or
+ * from the live tree.
  */
 struct stream_tx_difference {
 	uint32_t conn_id;

@@ -68,8 +68,8 @@ static uint32_t next_id(struct client *client)
 static uint64_t target_of(const struct core *core, const struct client *client)
 {
 	const struct domain *domain = client->identity.domain;
-	const struct domain *target = domain_with_record(&core->state.domains,
-							 domain->target_domid, domain->target);
+	const struct domain *target = domain_with_record(&core->state.domains, domain->target_domid,
+							 domain->target);
 
 	return target ? target->record : 0;
 }
