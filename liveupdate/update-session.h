@@ -27,6 +27,7 @@ struct update_session {
 	bool started;	      /* "-s" was sent: the answer is owed */
 	bool force;
 	unsigned int timeout; /* seconds */
+	unsigned int serving; /* seconds that the new image may take to serve; 0: not said */
 	unsigned int version; /* of the stream */
 	bool version_said;    /* by "-v" */
 	uint64_t since;	      /* ms, of the start */
