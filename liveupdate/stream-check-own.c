@@ -2,10 +2,6 @@
 /* Rules for our own records, apart from transactions. */
 #include "liveupdate/stream-checker.h"
 
-#include <string.h>
-
-#include "bytes/wire.h"
-
 static void once(struct stream_checker *checker, const struct stream_record *record, bool *seen)
 {
 	if (*seen)
@@ -57,7 +53,7 @@ static void check_events(struct stream_checker *checker, const struct stream_rec
 		else if (event->cause_record && (!event->cause || event->cause > checker->causes))
 			check_error(checker, record->offset, "cause %llu is out of order",
 				    (unsigned long long)event->cause);
-		if (event->flags & ~(STREAM_EVENT_COUNTED | STREAM_EVENT_EXPIRES))
+		if (event->flags & ~STREAM_EVENT_EXPIRES)
 			check_error(checker, record->offset, "unknown flags 0x%x of a message",
 				    event->flags);
 	}
@@ -121,28 +117,6 @@ static void check_domain_state(struct stream_checker *checker, const struct stre
 		checker->max_record = state->record;
 }
 
-/* Whether @parked bytes of the input are whole requests. */
-static bool whole_requests(const struct stream_checker *checker,
-			   const struct checked_connection *connection, uint32_t parked)
-{
-	const uint8_t *input = checker->reader.image + connection->input;
-	uint32_t at = 0;
-
-	if (parked > connection->input_len)
-		return false;
-	while (at < parked) {
-		struct wire_header header;
-
-		if (parked - at < sizeof(header))
-			return false;
-		memcpy(&header, input + at, sizeof(header));
-		if (header.len > WIRE_PAYLOAD_MAX || header.len > parked - at - sizeof(header))
-			return false;
-		at += (uint32_t)sizeof(header) + header.len;
-	}
-	return true;
-}
-
 static void check_client(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_client *client = &record->own.client;
@@ -158,12 +132,8 @@ static void check_client(struct stream_checker *checker, const struct stream_rec
 			    client->flags);
 	if (client->releasing > CHECK_DOMID_MAX)
 		check_error(checker, record->offset, "client releases an impossible domain");
-	if (!connection)
-		return;
-	once(checker, record, &connection->client);
-	if (!whole_requests(checker, connection, client->parked))
-		check_error(checker, record->offset,
-			    "connection %u has parked what is not whole requests", client->conn_id);
+	if (connection)
+		once(checker, record, &connection->client);
 }
 
 void check_operation(struct stream_checker *checker, size_t offset, struct stream_paths *paths,

@@ -33,8 +33,6 @@ struct checked_domain {
 struct checked_connection {
 	uint32_t id;
 	uint32_t watches, messages;
-	uint32_t input_len;
-	size_t input; /* offset in the image */
 	bool client, ordered, events;
 };
 

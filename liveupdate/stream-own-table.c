@@ -142,7 +142,7 @@ static const struct stream_field client_fields[] = {
 	FIELD(stream_client, last_transaction, FIELD_U32),
 	FIELD(stream_client, client, FIELD_U64),
 	FIELD(stream_client, releasing, FIELD_U32),
-	FIELD(stream_client, parked, FIELD_U32),
+	FIELD(stream_client, pad, FIELD_U32),
 	END,
 };
 
@@ -173,7 +173,7 @@ static const struct stream_field tx_difference_fields[] = {
 static const struct stream_field tx_touch_fields[] = {
 	FIELD(stream_tx_touch, conn_id, FIELD_U32), FIELD(stream_tx_touch, tx_id, FIELD_U32),
 	FIELD(stream_tx_touch, depends, FIELD_U8),  FIELD(stream_tx_touch, own, FIELD_U8),
-	FIELD(stream_tx_touch, flags, FIELD_U16),   FIELD(stream_tx_touch, last_write, FIELD_U32),
+	FIELD(stream_tx_touch, flags, FIELD_U16),   FIELD(stream_tx_touch, pad, FIELD_U32),
 	FIELD(stream_tx_touch, path, FIELD_TEXT),   END,
 };
 

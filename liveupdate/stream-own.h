@@ -93,7 +93,6 @@ struct stream_serials {
 };
 
 /* What belongs to one queued message of a connection. */
-#define STREAM_EVENT_COUNTED 1u /* among its receiver's outstanding requests */
 #define STREAM_EVENT_EXPIRES 2u
 
 struct stream_event {
@@ -209,11 +208,10 @@ struct stream_update {
 #define STREAM_DOMAIN_INTRODUCED 1u
 #define STREAM_DOMAIN_SHUTDOWN	 2u  /* @releaseDomain was fired for its shutdown */
 #define STREAM_DOMAIN_OWED	 4u  /* that is still to be done */
-#define STREAM_DOMAIN_DYING	 8u  /* its nodes are being removed */
 #define STREAM_DOMAIN_IGNORED	 16u /* its ring broke the rules and is not served */
 #define STREAM_DOMAIN_OVER_HARD	 32u /* memory quota reports that wait for the all-clear */
 #define STREAM_DOMAIN_OVER_SOFT	 64u
-#define STREAM_DOMAIN_FLAGS	 127u
+#define STREAM_DOMAIN_FLAGS	 119u
 
 /* DOMAIN_STATE: a domain's record, introduced or not. */
 struct stream_domain_state {
@@ -239,7 +237,7 @@ struct stream_client {
 	uint32_t last_transaction;
 	uint64_t client;    /* id, never used again */
 	uint32_t releasing; /* 1 + domid of a RELEASE that is under way; 0 = none */
-	uint32_t parked;    /* bytes at the start of the input that are parked requests */
+	uint32_t pad;
 };
 
 #define STREAM_TX_LOST	   1u
@@ -295,7 +293,7 @@ struct stream_tx_touch {
 	uint32_t tx_id;
 	uint8_t depends, own; /* facets */
 	uint16_t flags;
-	uint32_t last_write; /* 1 + number of the change that holds the present value; 0 = none */
+	uint32_t pad;
 	struct stream_text path;
 };
 

@@ -354,12 +354,6 @@ static void test_own_rules(void **state)
 	stream_put_own(&writer, STREAM_CLIENT, &client);
 	EXPECT("second CLIENT");
 	START;
-	stream_put_connection(&writer, &socket);
-	client.conn_id = 9;
-	client.parked = 1;
-	stream_put_own(&writer, STREAM_CLIENT, &client);
-	EXPECT("not whole requests");
-	START;
 	stream_put_own(&writer, STREAM_WATCH_ORDER, &watches);
 	EXPECT("watches out of their order");
 	START;
