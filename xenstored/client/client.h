@@ -25,6 +25,9 @@ struct core;
 /* Bytes that one receive may bring, and the most that is kept of a client's input. */
 #define CLIENT_INPUT_MAX (32u * 1024)
 
+/* What another xenstored may have kept: as much as an image can say of a connection. */
+#define CLIENT_INPUT_RESTORED_MAX 0xffffu
+
 /* Why a client is not served although there is input. */
 enum client_wait {
 	WAIT_NOT,

@@ -42,7 +42,7 @@ struct core *core_new(struct world *world, const struct core_config *config)
 	TAILQ_INIT(&core->expiring);
 	TAILQ_INIT(&core->deaths);
 	hash_init(&core->pending_events);
-	core->input = malloc(CLIENT_INPUT_MAX);
+	core->input = malloc(CLIENT_INPUT_RESTORED_MAX);
 	core->output = malloc(CLIENT_INPUT_MAX);
 	if (!core->input || !core->output)
 		goto fail;

@@ -77,7 +77,7 @@ struct core {
 	unsigned int recheck_next; /* and this domid is next */
 	bool owed;		   /* some domain's shutdown could not be told for lack of memory */
 	bool owed_bare;		   /* of these, the bare @releaseDomain */
-	char *input;		   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
+	char *input;		   /* shared receive buffer, CLIENT_INPUT_RESTORED_MAX bytes */
 	char *spare;  /* another one, for a client whose rest cannot be stored; may be NULL */
 	char *output; /* shared send buffer, CLIENT_INPUT_MAX bytes */
 };
