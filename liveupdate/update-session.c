@@ -20,6 +20,8 @@ void update_session_end(struct update_session *session)
 	session->ended(session->data);
 	free(session->cmdline);
 	session->cmdline = NULL;
+	message_free(session->answer);
+	session->answer = NULL;
 	session->owner = NULL;
 	session->started = false;
 }
@@ -27,15 +29,15 @@ void update_session_end(struct update_session *session)
 void update_session_answer(struct update_session *session, const char *text)
 {
 	struct client *client = session->requester.client;
-	size_t len = strlen(text) + 1;
-	struct message *message;
+	struct message *message = session->answer;
+	size_t len = strnlen(text, WIRE_PAYLOAD_MAX - 1);
 
 	core_log(session->core, LOG_INFO, "live-update: %s", text);
 	if (client) {
-		message = message_new(XS_CONTROL, session->requester.req_id,
-				      session->requester.tx_id, len);
-		if (message)
-			message_set(message, text, len);
+		session->answer = NULL;
+		message_set(message, text, len);
+		message->payload[len] = 0;
+		message->header.len = (uint32_t)len + 1;
 		client_queue_answer(session->core, client, message);
 	}
 	memset(&session->requester, 0, sizeof(session->requester));
@@ -129,6 +131,10 @@ static int start(struct update_session *session, struct request *request, const 
 		update_session_end(session);
 		return 0;
 	}
+	session->answer = message_new(XS_CONTROL, request->header.req_id, request->header.tx_id,
+				      WIRE_PAYLOAD_MAX);
+	if (!session->answer)
+		return ENOMEM;
 	core_log(session->core, LOG_INFO, "live-update: start, force=%d, to=%u", session->force,
 		 session->timeout);
 	session->started = true;

@@ -32,6 +32,9 @@ struct update_session {
 	uint64_t since;	      /* ms, of the start */
 	enum update_session_kind kind;
 	struct image_requester requester;
+	/* For the requester: made before anything is begun, since what has happened must be told.
+	 */
+	struct message *answer;
 };
 
 /** No session. @ended, with @data: see above. */
@@ -58,7 +61,8 @@ int update_session_control(struct update_session *session, struct request *reque
 /** End the session without an answer. */
 void update_session_end(struct update_session *session);
 
-/** Answer the start that waits, and end the session. */
+/** Answer the start that waits, and end the session. Needs no memory; a message's worth of @text is
+ * told. */
 void update_session_answer(struct update_session *session, const char *text);
 
 /** A client is gone: what was its own ends. */
