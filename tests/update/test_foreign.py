@@ -190,6 +190,89 @@ def test_force_loses_transactions_only_if_the_update_succeeds(programs):
         work.finish()
 
 
+def begin(client):
+    """Ask for a transaction, and for something else behind it. Returns (the transaction, None), or
+    (None, the request) if its answer is held back; the something else is answered in any case."""
+    req = client.send(Type.TRANSACTION_START, b"\0")
+    other = client.send(Type.READ, b"/\0")
+    reply = client.recv_reply(DEADLINE)
+    if reply.req_id == other:
+        return None, req
+    assert reply.req_id == req and client.recv_reply(DEADLINE).req_id == other
+    return int(reply.payload[:-1]), None
+
+
+def hand_over_hand(first, second, tx):
+    """Of two clients one has always a transaction open, which it ends when the other has one; until
+    the other one's is held back. Returns that one, and the request."""
+    for i in range(1000):
+        following, req = begin(second)
+        first.write("/busy", b"%d" % i, tx)
+        assert first.commit(tx)
+        if req:
+            return second, req
+        tx, first, second = following, second, first
+    raise AssertionError("there was always a transaction")
+
+
+def test_a_host_where_somebody_always_has_a_transaction(programs):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        asker, first, second = (daemon.connect(DEADLINE) for _ in range(3))
+        first.write("/busy")
+        tx = first.transaction_start()
+        req = daemon.request_update(asker, foreign.build(programs, "ends at once"),
+                                    options=("-t", "3600"))
+        held, start = hand_over_hand(first, second, tx)
+        reply = asker.recv_reply(DEADLINE)
+        assert reply.req_id == req and b"the old one goes on" in reply.payload
+        # It begins when it is over.
+        reply = held.recv_reply(DEADLINE)
+        assert reply.req_id == start
+        tx = int(reply.payload[:-1])
+        held.write("/busy", b"last", tx)
+        assert held.commit(tx) and first.read("/busy") == b"last"
+
+
+def test_transactions_begin_when_the_update_is_cancelled(programs):
+    with Live() as daemon:
+        asker, first, second = (daemon.connect(DEADLINE) for _ in range(3))
+        tx = first.transaction_start()
+        daemon.request_update(asker, foreign.build(programs, "hangs"), options=("-t", "3600"))
+
+        def held_back():
+            following, start = begin(second)
+            return start or not second.commit(following)
+
+        wait_for(held_back, "a transaction to be held back")
+        # Whoever has one may have others.
+        assert first.commit(first.transaction_start())
+        assert second.control("live-update", "-a") == "OK"
+        assert second.recv_reply(DEADLINE).type == Type.TRANSACTION_START
+        assert asker.recv_reply(DEADLINE).payload == b"Cancellation was requested\0"
+        assert first.commit(tx)
+        assert first.commit(first.transaction_start())
+
+
+def test_who_has_had_transactions_open_for_too_long(programs):
+    with Live() as daemon:
+        asker, first, second = (daemon.connect(DEADLINE) for _ in range(3))
+        tx = [first.transaction_start(), second.transaction_start(), second.transaction_start()]
+        text = daemon.update(file=foreign.build(programs, "hangs"), options=("-t", "1"),
+                             client=asker)
+        lines = text.split("\n")
+        assert lines[0] == "Domains with long running transactions:"
+        assert len(lines) == 3 and set(lines[1:]) <= {"Domain 0: 1 s", "Domain 0: 2 s"}
+        assert first.commit(tx[0]) and second.commit(tx[1]) and second.commit(tx[2])
+
+
+def test_transactions_of_a_session_that_is_not_started(programs):
+    """Nobody is held up before it is said that the update is to be."""
+    with Live() as daemon:
+        asker, client = daemon.connect(DEADLINE), daemon.connect(DEADLINE)
+        assert asker.control("live-update", "-f", foreign.build(programs, "hangs")) == "OK"
+        assert client.commit(client.transaction_start())
+
+
 def test_no_room_on_the_disk(programs):
     """Files cannot grow; neither that for a foreign program nor the image in memory."""
     with Live() as daemon:

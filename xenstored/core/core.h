@@ -61,6 +61,7 @@ struct core {
 	const struct control_ops *control;
 	void *control_data;
 
+	bool holds_transactions; /* none is begun by whoever has none open */
 	bool restoring;		/* accounts are being filled: what they reach is no news */
 	unsigned int snapshots; /* of the live tree that belong to no transaction */
 	uint64_t images;	/* that have been written, the present one included */
@@ -123,6 +124,12 @@ void core_recheck_domains(struct core *core);
  * there is more to do at once, or -1 when only an event can bring something.
  */
 int core_turn(struct core *core);
+
+/**
+ * Hold TRANSACTION_STARTs of clients that have no transaction open back, or carry out those that
+ * were (spec: live-update.md section 1).
+ */
+void core_hold_transactions(struct core *core, bool hold);
 
 /** Have memory that was put aside. Returns whether there was any. */
 static inline bool core_make_room(struct core *core)

@@ -2,7 +2,7 @@
 /*
  * To any other xenstored: a complete plain image in the file where it looks, and exec, with a guard
  * that finds out by itself whether the other one serves. Open transactions cannot cross, so the
- * update waits for them, or is told not to.
+ * update waits for them, or is told not to; whoever has none cannot begin one meanwhile.
  */
 #include "daemon/update-parts.h"
 
@@ -139,29 +139,59 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	return why;
 }
 
-/* Another xenstored cannot take open transactions over: wait, or let force decide. */
-static bool may_lose_transactions(struct update *update, const char **why)
+/* Whether @client has had transactions open all the time for at least @ms. */
+static bool is_long(const struct core *core, const struct client *client, uint64_t ms)
+{
+	return client->transaction_count && core->now - client->transactions_since >= ms;
+}
+
+/* Whether all clients that have transactions open have had some for at least @ms. */
+static bool all_are_long(const struct core *core, uint64_t ms)
+{
+	const struct client *client;
+
+	TAILQ_FOREACH(client, &core->clients, link)
+		if (client->transaction_count && !is_long(core, client, ms))
+			return false;
+	return true;
+}
+
+/* Who has had transactions open for at least @ms. */
+static const char *list_long(const struct core *core, uint64_t ms)
 {
 	static char text[WIRE_PAYLOAD_MAX - 64];
-	uint64_t waited = update->core->now - update->session.since;
-	const struct transaction *tx;
-	size_t used;
+	const struct client *client;
+	size_t start, used;
 
-	*why = NULL;
-	if (!update->core->transaction_count)
-		return true;
-	if (waited < (uint64_t)update->session.timeout * 1000)
-		return false;
-	if (update->session.force)
-		return true;
-	used = (size_t)snprintf(text, sizeof(text), "Domains with long running transactions:");
-	TAILQ_FOREACH(tx, &update->core->transactions, age)
-		if (used < sizeof(text) - 64)
+	start = used = (size_t)snprintf(text, sizeof(text),
+					"Domains with long running transactions:");
+	TAILQ_FOREACH(client, &core->clients, link)
+		if (is_long(core, client, ms) && used < sizeof(text) - 64)
 			used += (size_t)snprintf(
 				text + used, sizeof(text) - used, "\nDomain %u: %llu s",
-				tx->client->identity.domid,
-				(unsigned long long)((update->core->now - tx->started) / 1000));
-	*why = text;
+				client->identity.domid,
+				(unsigned long long)((core->now - client->transactions_since) /
+						     1000));
+	return used > start ? text : "Overlapping transactions";
+}
+
+/*
+ * Another xenstored cannot take open transactions over: wait, or let force decide. Nobody has to
+ * wait for those that have been open too long already (spec: cli-and-control.md section 7).
+ */
+static bool may_lose_transactions(struct update *update, const char **why)
+{
+	const struct core *core = update->core;
+	uint64_t timeout = (uint64_t)update->session.timeout * 1000;
+	bool waited = core->now - update->session.since >= timeout;
+
+	*why = NULL;
+	if (!core->transaction_count)
+		return true;
+	if (update->session.force && (waited || all_are_long(core, timeout)))
+		return true;
+	if (waited)
+		*why = list_long(core, timeout);
 	return false;
 }
 
@@ -194,6 +224,7 @@ int update_foreign_run(struct update *update, const char **why)
 	*why = look_at_program(update, &foreign);
 	if (*why)
 		return 0;
+	core_hold_transactions(update->core, true);
 	if (!may_lose_transactions(update, why))
 		return WAIT_MS;
 	argv = update_arguments(update, true);

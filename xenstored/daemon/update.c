@@ -18,6 +18,7 @@ static void session_ended(void *data)
 	struct update *update = data;
 
 	update_own_cancel(update);
+	core_hold_transactions(update->core, false);
 	update->kind = UPDATE_UNKNOWN;
 }
 
