@@ -287,7 +287,8 @@ void client_queue(struct core *core, struct client *client, struct message *mess
 	append(core, client, message);
 	if (!client->identity.privileged)
 		core_memory_changed(core, client->identity.domain);
-	if (client->is_socket && client->output_bytes > core->config.output_max && !client->broken) {
+	if (client->is_socket && client->output_bytes > core->config.output_max &&
+	    !client->broken) {
 		core_log(core, LOG_WARNING,
 			 "Connection %llu of domain %u does not read its messages: closed",
 			 (unsigned long long)client->id, client->identity.domid);

@@ -29,8 +29,8 @@ struct core;
 #define CLIENT_INPUT_RESTORED_MAX 0xffffu
 
 /*
- * TRANSACTION_STARTs that are held back for one client at most, so that an image can say them before
- * the rest of its input, and the size of each.
+ * TRANSACTION_STARTs that are held back for one client at most, so that an image can say them
+ * before the rest of its input, and the size of each.
  */
 #define CLIENT_PARKED_MAX  1000u
 #define CLIENT_PARKED_SIZE (WIRE_HEADER_SIZE + 1u)
@@ -123,7 +123,8 @@ void client_ignore(struct core *core, struct client *client, int error);
 
 /**
  * Hold a TRANSACTION_START back, outside of transactions, until transactions may be started again
- * (core_hold_transactions()). Returns whether there was a place for it (spec: protocol.md section 13).
+ * (core_hold_transactions()). Returns whether there was a place for it (spec: protocol.md section
+ * 13).
  */
 bool client_park(struct core *core, struct client *client, uint32_t req_id);
 
@@ -170,6 +171,9 @@ void client_wake(struct core *core, struct client *client);
 
 /** Take a client out of that queue. */
 void client_unwake(struct core *core, struct client *client);
+
+/** Whether a whole request has been received and not been begun. */
+bool client_has_request(const struct client *client);
 
 /**
  * Serve a client for one turn: receive, handle requests until @budget units of work are used up,

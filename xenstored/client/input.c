@@ -267,6 +267,13 @@ static void handle_requests(struct core *core, struct client *client, struct inp
 	}
 }
 
+bool client_has_request(const struct client *client)
+{
+	const struct input input = {.data = client->input, .len = client->input_len};
+
+	return has_request(&input);
+}
+
 bool client_turn(struct core *core, struct client *client, long budget)
 {
 	struct input input;
@@ -282,7 +289,7 @@ bool client_turn(struct core *core, struct client *client, long budget)
 	if (client->wait == WAIT_MEMORY && core->now >= client->wait_until)
 		client->wait = WAIT_NOT;
 	take_over(core, client, &input);
-	if (client->readable && !client->input_end && !has_request(&input))
+	if (client->readable && !client->input_end && !core->holds_input && !has_request(&input))
 		receive(core, client, &input);
 	handle_parked(core, client, &budget);
 	handle_requests(core, client, &input, &budget);
@@ -292,7 +299,7 @@ bool client_turn(struct core *core, struct client *client, long budget)
 		   (client->wait == WAIT_ANSWER && !has_request(&input));
 	more = may_read && !client->ignored && !client->was_reset &&
 	       (has_request(&input) || client_has_parked(core, client) ||
-		(client->readable && !client->input_end));
+		(client->readable && !client->input_end && !core->holds_input));
 	/* Replies are sent together as long as more requests are at hand. */
 	if (!more || !has_request(&input) || client->output_bytes > CLIENT_INPUT_MAX / 2)
 		client_flush(core, client);

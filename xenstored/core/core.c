@@ -192,6 +192,16 @@ void core_ready(struct core *core, struct client *client, bool readable, bool wr
 	client_wake(core, client);
 }
 
+void core_hold_input(struct core *core, bool hold)
+{
+	struct client *client;
+
+	if (core->holds_input && !hold)
+		TAILQ_FOREACH(client, &core->clients, link)
+			client_wake(core, client);
+	core->holds_input = hold;
+}
+
 /* Events that nobody has begun to take in time. */
 static void expire_events(struct core *core)
 {

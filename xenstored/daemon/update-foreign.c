@@ -16,12 +16,17 @@
 #include <unistd.h>
 
 #include "core/domains.h"
+#include "daemon/log.h"
 #include "daemon/paths.h"
 #include "liveupdate/foreign.h"
 #include "liveupdate/stream-check.h"
 
 /* How soon open transactions are looked at again. */
 #define WAIT_MS 100
+
+/* The same for requests that cannot be handled yet, and how long they are waited for. */
+#define DRAIN_AGAIN_MS 5
+#define DRAIN_MS       1000u
 
 /* Whether the file holds an image that a receiver can rely on. */
 static bool image_is_sound(const struct update *update, int fd)
@@ -195,6 +200,33 @@ static bool may_lose_transactions(struct update *update, const char **why)
 	return false;
 }
 
+/*
+ * Whether all requests that have been received are through. Those that are in an image other
+ * xenstoreds carry out in any order, the last one first, and behind what they receive themselves.
+ * A guest that is not served for its quotas, and what stands behind the start, are not waited for.
+ */
+static bool is_drained(struct update *update)
+{
+	const struct core *core = update->core;
+	const struct client *client;
+
+	if (!update->drained_since)
+		update->drained_since = core->now ? core->now : 1;
+	core_hold_input(update->core, true);
+	TAILQ_FOREACH(client, &core->clients, link) {
+		if (client == update->session.requester.client || client->ignored ||
+		    !client_has_request(client))
+			continue;
+		if (core->now - update->drained_since < DRAIN_MS)
+			return false;
+		log_message(LOG_WARNING,
+			    "live-update: requests of domain %u that cannot be handled now may be "
+			    "carried out in another order",
+			    client->identity.domid);
+	}
+	return true;
+}
+
 /* What is it, and in what form can it be told the state? Returns why it cannot, or NULL. */
 static const char *look_at_program(struct update *update, struct foreign *foreign)
 {
@@ -227,6 +259,8 @@ int update_foreign_run(struct update *update, const char **why)
 	core_hold_transactions(update->core, true);
 	if (!may_lose_transactions(update, why))
 		return WAIT_MS;
+	if (!is_drained(update))
+		return DRAIN_AGAIN_MS;
 	argv = update_arguments(update, true);
 	*why = argv ? replace_foreign(update, &foreign, argv) : "Allocation failure.";
 	free(argv);
