@@ -182,7 +182,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
 # Tests that make allocations fail.
-$(addprefix $(OBJ)/,$(addprefix tests/unit/,test-faults test-make-room) liveupdate/test-update-session): LDFLAGS_EXTRA := \
+$(addprefix $(OBJ)/,$(addprefix tests/unit/,test-faults test-make-room) \
+		$(addprefix liveupdate/,test-update-session test-owed)): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a

@@ -18,12 +18,16 @@
 
 #include "core/domains.h"
 
-/* Finish what domains' deaths left to do: nothing dying is in an image. */
+/*
+ * Finish what changes of domains left to do: nothing dying is in an image, and nothing that
+ * watchers are still to be told.
+ */
 static int settle(struct core *core)
 {
 	for (int i = 0; i < 100000 && !TAILQ_EMPTY(&core->deaths); i++)
 		core_bury_some(core, 1000);
-	return TAILQ_EMPTY(&core->deaths) ? 0 : ENOMEM;
+	core_tell_owed(core);
+	return TAILQ_EMPTY(&core->deaths) && !core->owed ? 0 : ENOMEM;
 }
 
 static int put_image(const struct core *core, const struct image_process *process,
