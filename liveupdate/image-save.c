@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/domains.h"
+#include "liveupdate/migration.h"
 
 /*
  * Finish what changes of domains left to do: nothing dying is in an image, and nothing that
@@ -218,6 +219,8 @@ int image_finish(struct image_base *base, const struct image_process *process,
 		error = save_delta(core, &base->tree, writer);
 	if (!error)
 		error = save_clients(core, requester, writer);
+	if (!error && process->migration)
+		error = migration_save(process->migration, writer);
 	if (!error)
 		error = save_transactions(core, writer);
 	if (!error)

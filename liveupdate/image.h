@@ -14,6 +14,8 @@
 #include "liveupdate/stream-writer.h"
 #include "store/bulk.h"
 
+struct migration;
+
 /* What the process around the core gives to an image, and makes of one. */
 struct image_process {
 	int32_t listen_fd, evtchn_fd; /* -1 = none */
@@ -28,6 +30,7 @@ struct image_process {
 	/* Settings of the trace, which are made at run time; either may be NULL. */
 	void (*get_log)(void *data, struct stream_log *log);
 	void (*set_log)(void *data, const struct stream_log *log);
+	struct migration *migration; /* a session that crosses as well; may be NULL */
 };
 
 /* The request that asked for the update; its answer is part of the image. */

@@ -2,6 +2,8 @@
 /* Rules for our own records, apart from transactions. */
 #include "liveupdate/stream-checker.h"
 
+#include "liveupdate/fragment.h"
+
 static void once(struct stream_checker *checker, const struct stream_record *record, bool *seen)
 {
 	if (*seen)
@@ -253,6 +255,19 @@ static void check_perms(struct stream_checker *checker, const struct stream_reco
 	checker->node_perms = 0;
 }
 
+static void check_migration(struct stream_checker *checker, const struct stream_record *record)
+{
+	const struct stream_migration *migration = &record->own.migration;
+
+	check_conn_id(checker, record->offset, migration->conn_id);
+	if (migration->expected > FRAGMENT_MAX || migration->fragment.count > FRAGMENT_MAX ||
+	    (migration->expected ? migration->fragment.count > migration->expected
+				 : !migration->fragment.count))
+		check_error(checker, record->offset, "migration of %u bytes with %u of them",
+			    migration->expected, migration->fragment.count);
+	once(checker, record, &checker->migration);
+}
+
 void check_own(struct stream_checker *checker, const struct stream_record *record)
 {
 	if (!checker->own_at && record->understood && record->type != STREAM_IMAGE)
@@ -293,6 +308,9 @@ void check_own(struct stream_checker *checker, const struct stream_record *recor
 	case STREAM_UPDATE:
 		once(checker, record, &checker->update);
 		check_conn_id(checker, record->offset, record->own.update.conn_id);
+		break;
+	case STREAM_MIGRATION:
+		check_migration(checker, record);
 		break;
 	case STREAM_DOMAIN_STATE:
 		check_domain_state(checker, record);

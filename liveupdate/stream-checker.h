@@ -52,7 +52,7 @@ struct stream_checker {
 	struct stream_reader reader;
 	const struct hash_secret *secret;
 	bool started, no_memory, broken;
-	bool global, image, counters, log, ratelimit, update, quota;
+	bool global, image, counters, log, ratelimit, update, migration, quota;
 	bool root, introduce, release; /* these nodes have been seen */
 	bool snapshot;		       /* nodes are of a snapshot */
 	size_t nodes_end;	       /* where its nodes have to end, 0 = not said */

@@ -124,6 +124,13 @@ static const struct stream_field update_fields[] = {
 	FIELD(stream_update, started, FIELD_U64), END,
 };
 
+static const struct stream_field migration_fields[] = {
+	FIELD(stream_migration, conn_id, FIELD_U32),
+	FIELD(stream_migration, expected, FIELD_U32),
+	FIELD(stream_migration, fragment, FIELD_BYTES),
+	END,
+};
+
 static const struct stream_field domain_state_fields[] = {
 	FIELD(stream_domain_state, domid, FIELD_U16),
 	FIELD(stream_domain_state, flags, FIELD_U16),
@@ -227,6 +234,7 @@ static const struct stream_own_type types[] = {
 	TYPE(STREAM_PERMS, perms),
 	TYPE(STREAM_STATISTICS, statistics),
 	TYPE(STREAM_UPDATE, update),
+	TYPE(STREAM_MIGRATION, migration),
 	TYPE(STREAM_DOMAIN_STATE, domain_state),
 	TYPE(STREAM_CLIENT, client),
 	TYPE(STREAM_TX, tx),

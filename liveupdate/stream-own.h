@@ -44,6 +44,7 @@
 #define STREAM_PERMS	     STREAM_OWN_MAY(9)
 #define STREAM_STATISTICS    STREAM_OWN_MAY(10)
 #define STREAM_UPDATE	     STREAM_OWN_MAY(11)
+#define STREAM_MIGRATION     STREAM_OWN_MAY(20)
 #define STREAM_DOMAIN_STATE  STREAM_OWN_NEED(12)
 #define STREAM_CLIENT	     STREAM_OWN_NEED(13)
 #define STREAM_TX	     STREAM_OWN_NEED(14)
@@ -205,6 +206,13 @@ struct stream_update {
 	uint64_t started;
 };
 
+/* MIGRATION: a session of CONTROL migrate, with what has been collected or is being read. */
+struct stream_migration {
+	uint32_t conn_id;
+	uint32_t expected; /* bytes, 0 = the fragment is being read */
+	struct stream_bytes fragment;
+};
+
 #define STREAM_DOMAIN_INTRODUCED 1u
 #define STREAM_DOMAIN_SHUTDOWN	 2u  /* @releaseDomain was fired for its shutdown */
 #define STREAM_DOMAIN_OWED	 4u  /* that is still to be done */
@@ -359,6 +367,7 @@ union stream_own {
 	struct stream_perms perms;
 	struct stream_statistics statistics;
 	struct stream_update update;
+	struct stream_migration migration;
 	struct stream_domain_state domain_state;
 	struct stream_client client;
 	struct stream_tx tx;

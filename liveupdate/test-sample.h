@@ -140,6 +140,7 @@ static inline void sample_own(struct stream_writer *writer)
 	struct stream_watch_order watch_order = {4, COUNTED(order)};
 	struct stream_statistics statistics = {5, 0, COUNTED(max), BYTES("nodes\0watches\0")};
 	struct stream_update update = {4, 12, 0, 0, 55};
+	struct stream_migration migration = {4, 9, BYTES("xenst")};
 	struct stream_domain_state zero = {
 		.record = 16, .target_domid = STREAM_NO_TARGET, .flags = STREAM_DOMAIN_INTRODUCED};
 	struct stream_domain_state state = {.domid = 5,
@@ -167,6 +168,7 @@ static inline void sample_own(struct stream_writer *writer)
 	stream_put_own(writer, STREAM_WATCH_ORDER, &watch_order);
 	stream_put_own(writer, STREAM_STATISTICS, &statistics);
 	stream_put_own(writer, STREAM_UPDATE, &update);
+	stream_put_own(writer, STREAM_MIGRATION, &migration);
 	stream_put_own(writer, STREAM_CLIENT, &client);
 	client = (struct stream_client){.conn_id = 2, .client = 2};
 	stream_put_own(writer, STREAM_CLIENT, &client);

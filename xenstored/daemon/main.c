@@ -125,6 +125,7 @@ static void make_core(struct daemon *daemon, char **argv)
 	update_init(&daemon->update, daemon->core, &daemon->host, &daemon->listener,
 		    &daemon->sockets, &daemon->signals, &daemon->administration.trace, argv,
 		    options->rundir);
+	daemon->update.process.migration = &daemon->administration.migration;
 	administration_attach(&daemon->administration, daemon->core, &update_administration,
 			      &daemon->update);
 }
