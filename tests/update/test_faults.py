@@ -15,8 +15,9 @@ from tests.lib import xswire
 
 from tests.lib.daemon import binary
 from tests.lib.xswire import Type, message, strings
-from tests.update.fake import CHECKS, build
-from tests.update.live import (DEADLINE, Live, children_of, exec_time, running, tree,
+from tests.update.fake import CHECKS, SOURCE, build
+from tests.update.lease import Lease, with_loader
+from tests.update.live import (DEADLINE, Live, children_of, exec_time, running, servers, tree,
                                wait_for)
 from tests.update.onhost import HostLive
 
@@ -416,6 +417,35 @@ def test_an_end_that_is_asked_for_at_any_moment():
             wait_for(lambda: nobody_serves(daemon.socket), "the end of its guard")
             time.sleep(0.02)
             assert nobody_serves(daemon.socket)
+
+
+def test_an_end_that_is_asked_for_in_an_exec_that_fails(tmp_path):
+    """The guard stands by for the new program, not for the old one."""
+    other = tmp_path / "other.c"
+    other.write_text("int main(void) { return 0; }")
+    other, loader = with_loader(tmp_path, other)
+    source, program = tmp_path / "new.c", tmp_path / "new"
+    # When all is right, the file becomes another one.
+    source.write_text(SOURCE % {"records": 1, "body": "return 0;", "before": f"""
+        if (checking) {{
+            check_until(1);
+            hear(&image);
+            rename("{other}", argv[0]);
+            send(talk, "r", 1, 0);
+            return 0;
+        }}"""})
+    subprocess.run(["gcc", "-std=gnu11", "-o", program, source], check=True)
+    with Live() as daemon:
+        asker = daemon.connect(DEADLINE)
+        lease = Lease(loader)
+        daemon.request_update(asker, str(program))
+        wait_for(lambda: lease.wanted, "the exec")
+        daemon.expected_exit = -signal.SIGTERM
+        os.kill(daemon.pid, signal.SIGTERM)
+        lease.let_go()
+        wait_for(lambda: not servers(daemon), "the end of the daemon and of its guard")
+        time.sleep(0.1)
+        assert nobody_serves(daemon.socket)
 
 
 def test_the_requester_is_gone_when_the_guard_takes_over(programs):

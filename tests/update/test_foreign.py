@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates to programs that are not of our kind: recognized by their files, and guarded."""
 
-import fcntl
 import os
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -17,9 +17,10 @@ from tests.lib.xswire import Type, message
 from tests.image import image
 from tests.peers import peer
 from tests.update import foreign
-from tests.update.live import DEADLINE, Live, exec_time, running, tree, wait_for
+from tests.update.lease import Lease, with_loader
+from tests.update.live import DEADLINE, Live, exec_time, running, servers, tree, wait_for
 from tests.update.onhost import HostLive
-from tests.update.test_faults import Work, refused
+from tests.update.test_faults import COUNT, Work, refused
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +326,47 @@ def test_a_descriptor_that_an_image_names_twice(tmp_path):
                 process.kill()
 
 
+# -- the daemon is to end -----------------------------------------------------------------------
+
+def test_an_end_that_is_asked_for_in_the_middle_of_an_exec(programs, tmp_path):
+    """The program is not replaced yet: it is the old one that ends, and its guard with it."""
+    program, loader = with_loader(tmp_path, foreign.build(programs, "hangs") + ".c")
+    with Live() as daemon:
+        asker = daemon.connect(DEADLINE)
+        lease = Lease(loader)
+        daemon.request_update(asker, program)
+        wait_for(lambda: lease.wanted, "the exec")
+        daemon.expected_exit = -signal.SIGTERM
+        os.kill(daemon.pid, signal.SIGTERM)
+        lease.let_go()
+        wait_for(lambda: not servers(daemon), "the end of the daemon and of its guard")
+        assert not os.path.exists(os.path.join(daemon.rundir, "state_dump"))
+
+
+@pytest.mark.parametrize("name", ["hangs", "ends at once"])
+def test_an_end_that_is_asked_for_at_any_moment(programs, name):
+    """Either all have ended, or the old program serves and has lost nothing."""
+    ends = 0
+    for i in range(COUNT * 8):
+        with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+            work = Quiet(daemon)
+            asker, pid = daemon.connect(DEADLINE), daemon.pid
+            daemon.request_update(asker, foreign.build(programs, name))
+            time.sleep(i % 8 * 0.001)
+            daemon.expected_exit = -signal.SIGTERM
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: not running(pid), "the end of the daemon")
+            wait_for(lambda: not servers(daemon) or daemon.current() != pid, "what comes then")
+            if servers(daemon):
+                work.check()
+                work.finish()
+                daemon.expected_exit = None
+            else:
+                ends += 1
+            assert not os.path.exists(os.path.join(daemon.rundir, "state_dump"))
+    assert ends
+
+
 # -- on a host ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["ends at once", "binds the virq and ends",
@@ -359,39 +401,15 @@ def test_guests_are_served_again(programs, name):
         assert client.wait_event() == ("@releaseDomain", "end")
 
 
-class Lease:
-    """A file that cannot be opened by others until it is let go; whoever tries waits."""
-
-    def __init__(self, path):
-        self.wanted = False
-        self.before = signal.signal(signal.SIGIO, self.arrived)
-        self.file = open(path, "rb")
-        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-
-    def arrived(self, *_):
-        self.wanted = True
-
-    def let_go(self):
-        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        self.file.close()
-        signal.signal(signal.SIGIO, self.before)
-
-
 def test_a_domain_dies_during_an_exec_that_fails(programs, tmp_path):
     """The virq has been given up for the other program: nothing is told meanwhile."""
-    loader = tmp_path / "loader"
-    loader.write_bytes(b"no loader" * 100)
-    loader.chmod(0o755)
-    program = tmp_path / "program"
-    source = foreign.build(programs, "hangs") + ".c"
-    subprocess.run(["gcc", "-std=gnu11", f"-Wl,--dynamic-linker={loader}", "-o", program, source,
-                    "-ldl"], check=True)
+    program, loader = with_loader(tmp_path, foreign.build(programs, "hangs") + ".c")
     with HostLive() as daemon:
         client, asker = daemon.connect(DEADLINE), daemon.connect(DEADLINE)
         domid = daemon.host.create()
         client.watch("@releaseDomain", "out")
         lease = Lease(loader)
-        daemon.request_update(asker, str(program))
+        daemon.request_update(asker, program)
         wait_for(lambda: lease.wanted, "the exec")
         daemon.host.run("destroy", "--bare", domid)
         lease.let_go()

@@ -94,10 +94,6 @@ void update_let_cross(struct update *update, bool cross)
 	int *list;
 	ssize_t count = update_crossing(update, &list);
 
-	if (cross)
-		signals_prepare_exec(update->signals);
-	else
-		signals_resume(update->signals);
 	for (ssize_t i = 0; i < count; i++)
 		fcntl(list[i], F_SETFD, cross ? 0 : FD_CLOEXEC);
 	if (count > 0)

@@ -95,7 +95,9 @@ static const char *execute(struct update *update, char **argv)
 	if ((rundir && !old) || setenv("XENSTORED_RUNDIR", paths_rundir(update->rundir), 1))
 		return "Allocation failure.";
 	host_release_virq(update->host);
+	signals_prepare_exec(update->signals);
 	execv(update->file, argv);
+	signals_resume(update->signals);
 	host_bind_virq(update->host);
 	/* What happened to domains in between has told nobody. */
 	core_recheck_domains(update->core);
@@ -107,6 +109,36 @@ static const char *execute(struct update *update, char **argv)
 	return why;
 }
 
+/* What is to be undone if the process is ended before it is another program. */
+static struct {
+	int status_fd; /* of the guard */
+	char path[PATH_MAX];
+} undone;
+
+static void undo(void)
+{
+	guard_cancel(undone.status_fd);
+	unlink(undone.path);
+}
+
+/*
+ * With the guard standing by. Until the program is replaced, what ends it ends the guard as well;
+ * then it is the other program's to be ended, and its guard's to notice.
+ */
+static const char *execute_guarded(struct update *update, char **argv, int status_fd)
+{
+	const char *why;
+
+	undone.status_fd = status_fd;
+	signals_before_end(undo);
+	signals_let_end(update->signals);
+	why = execute(update, argv);
+	signals_hold_end(update->signals);
+	signals_before_end(NULL);
+	guard_cancel(status_fd);
+	return why;
+}
+
 /* For any other xenstored: a plain image in the file where it looks, and a guard. */
 static const char *replace_foreign(struct update *update, const struct foreign *foreign,
 				   char **argv)
@@ -114,18 +146,17 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	const struct core *core = update->core;
 	unsigned int seconds = guard_seconds((unsigned int)(core->state.store.nodes / 1000));
 	const struct node *root = tree_find(&core->state.live, "/", 1);
-	char path[PATH_MAX];
 	const char *why;
 	int image_fd, status_fd = -1;
 
-	if (update_state_file(update->rundir, path, sizeof(path)))
+	if (update_state_file(update->rundir, undone.path, sizeof(undone.path)))
 		return "Dump state open error";
-	why = write_state(update, foreign, path);
+	why = write_state(update, foreign, undone.path);
 	if (why)
 		return why;
 	image_fd = write_own_image(update);
 	if (image_fd < 0) {
-		unlink(path);
+		unlink(undone.path);
 		return "Dump write error";
 	}
 	update_let_cross(update, true);
@@ -135,12 +166,11 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	} else {
 		/* The image is the guard's alone. */
 		fcntl(image_fd, F_SETFD, FD_CLOEXEC);
-		why = execute(update, argv);
-		guard_cancel(status_fd);
+		why = execute_guarded(update, argv, status_fd);
 	}
 	update_let_cross(update, false);
 	close(image_fd);
-	unlink(path);
+	unlink(undone.path);
 	return why;
 }
 
@@ -262,7 +292,9 @@ int update_foreign_run(struct update *update, const char **why)
 	if (!is_drained(update))
 		return DRAIN_AGAIN_MS;
 	argv = update_arguments(update, true);
+	signals_hold_end(update->signals);
 	*why = argv ? replace_foreign(update, &foreign, argv) : "Allocation failure.";
+	signals_let_end(update->signals);
 	free(argv);
 	return 0;
 }

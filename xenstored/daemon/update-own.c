@@ -248,12 +248,16 @@ static const char *replace(struct update *update, char **argv)
 	if (!why && guard_watch(&update->own.guard))
 		why = "Could not start the guard.";
 	if (!why) {
+		signals_prepare_exec(update->signals);
 		execv(update->file, argv);
+		signals_resume(update->signals);
 		why = "Error activating new binary.";
 	}
 	inheritance_unexport();
-	signals_let_end(update->signals);
 	update_let_cross(update, false);
+	/* It must not make up for this process if that is to end. */
+	helper_kill(&update->own.guard);
+	signals_let_end(update->signals);
 	return why;
 }
 
