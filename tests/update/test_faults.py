@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates that go wrong: somebody serves all clients afterwards, and nothing is lost."""
 
+import fcntl
 import os
 import random
 import re
@@ -17,6 +18,7 @@ from tests.lib import xswire
 from tests.lib.daemon import binary
 from tests.lib.xswire import Type, message, strings
 from tests.update.fake import CHECKS, SOURCE, build
+from tests.update.held import Held
 from tests.update.lease import Lease, with_loader
 from tests.update.live import (DEADLINE, Live, children_of, exec_time, running, servers, tree,
                                wait_for)
@@ -497,6 +499,69 @@ def test_no_room_in_memory_files(daemon, work):
     assert daemon.update() == "Dump write error"
     limit(daemon.pid, "--fsize=unlimited:")
     work.check()
+    daemon.updated()
+    work.finish()
+
+
+# -- the pid file -------------------------------------------------------------------------------
+
+class Lock:
+    """Somebody else has the pid file, as a second daemon that was started by mistake for a moment."""
+
+    def __init__(self, path):
+        self.file = open(path, "r+b")
+        fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def let_go(self):
+        self.file.close()
+
+
+def test_another_has_the_pid_file_for_a_moment(daemon, work, tmp_path):
+    held = Held(tmp_path, binary())
+    asker, pid = daemon.connect(DEADLINE), daemon.current()
+    daemon.request_update(asker, held.path)
+    held.wait()
+    lock = Lock(daemon.pid_file)
+    held.let_go()
+    assert not select.select([asker], [], [], 0.2)[0]
+    lock.let_go()
+    assert asker.recv_reply(DEADLINE).payload == b"OK\0"
+    assert daemon.current() == pid
+    work.check()
+    daemon.updated()
+    work.finish()
+
+
+def test_another_keeps_the_pid_file(daemon, work, tmp_path):
+    """The new program gives up, and the old one does not end for that."""
+    held = Held(tmp_path, binary())
+    asker, pid = daemon.connect(DEADLINE), daemon.current()
+    daemon.request_update(asker, held.path)
+    held.wait()
+    lock = Lock(daemon.pid_file)
+    held.let_go()
+    assert b"the old one goes on" in asker.recv_reply(DEADLINE).payload
+    work.check()
+    lock.let_go()
+    assert daemon.current() == pid, "it is not the other one's to say"
+    [now] = servers(daemon)
+    with open(daemon.pid_file, "w", encoding="ascii") as file:
+        print(now, file=file)
+    daemon.updated()
+    work.finish()
+
+
+@pytest.mark.parametrize("name", ["ends at once", None])
+def test_there_is_no_pid_file_any_more(daemon, work, programs, name):
+    """Nor can there be one, neither for the new program nor for the guard."""
+    os.unlink(daemon.pid_file)
+    os.mkdir(daemon.pid_file)
+    assert "the old one goes on" in daemon.update(file=build(programs, name) if name else None)
+    work.check()
+    os.rmdir(daemon.pid_file)
+    [now] = servers(daemon)
+    with open(daemon.pid_file, "w", encoding="ascii") as file:
+        print(now, file=file)
     daemon.updated()
     work.finish()
 
