@@ -301,6 +301,21 @@ def test_no_room_on_the_disk(programs):
         work.finish()
 
 
+def test_the_state_is_for_nobody_else_to_read(programs):
+    """Whatever was there before under that name."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        state = os.path.join(daemon.rundir, "state_dump")
+        with open(state, "wb") as file:
+            os.fchmod(file.fileno(), 0o666)
+        asker, pid = daemon.connect(DEADLINE), daemon.pid
+        before = exec_time(pid)
+        daemon.request_update(asker, foreign.build(programs, "hangs"))
+        wait_for(lambda: exec_time(pid) != before, "the exec")
+        assert os.stat(state).st_mode & 0o777 == 0o600
+        assert os.stat(state).st_size
+        assert b"the old one goes on" in asker.recv_reply(DEADLINE).payload
+
+
 def test_a_descriptor_that_an_image_names_twice(tmp_path):
     """The first connection on it is served; no other one gets its number."""
     state = tmp_path / "state_dump"

@@ -55,6 +55,11 @@ static const char *write_state(struct update *update, const struct foreign *fore
 
 	if (fd < 0)
 		return "Dump state open error";
+	/* One that was there already may be for others to read, which the store is not. */
+	if (fchmod(fd, 0600)) {
+		close(fd);
+		return "Dump state open error";
+	}
 	error = update_write_image(update, foreign->dialect, update->session.version, fd);
 	if (error == EBUSY)
 		why = "A domain is under construction, which that xenstored would not survive.";
@@ -92,8 +97,10 @@ static const char *execute(struct update *update, char **argv)
 	const char *why = "Error activating new binary.";
 
 	/* It knows no other way to be told where its file is. */
-	if ((rundir && !old) || setenv("XENSTORED_RUNDIR", paths_rundir(update->rundir), 1))
+	if ((rundir && !old) || setenv("XENSTORED_RUNDIR", paths_rundir(update->rundir), 1)) {
+		free(old);
 		return "Allocation failure.";
+	}
 	host_release_virq(update->host);
 	signals_prepare_exec(update->signals);
 	execv(update->file, argv);
