@@ -66,9 +66,12 @@ HARNESS_OBJECTS := $(call objects,$(call sources,tests/unit))
 UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs xenstored/daemon xenstored/control-client tests/unit tests/fuzz \
 	xenstored/ninep xenstored/ninepfsd xenstored/stubdom xenstored/stubdom/ring0 xenstored/stubdom/update
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
-# Needs the stub domain's fixed addresses, where the sanitizers have their own memory.
+# Need the stub domain's fixed addresses, where the sanitizers have their own memory. So "check" runs
+# these without, and all others with sanitizers.
+CHECKED_TESTS := $(filter %/stubdom/test-host %/stubdom/test-update-start,$(UNIT_TESTS))
 ifeq ($(VARIANT),asan)
-UNIT_TESTS := $(filter-out %/stubdom/test-host %/stubdom/test-update-start,$(UNIT_TESTS))
+UNIT_TESTS := $(filter-out $(CHECKED_TESTS),$(UNIT_TESTS))
+CHECKED_TESTS := $(UNIT_TESTS)
 endif
 
 # The stub domain: the layer below the C library is compiled for ring 0, all else as it is.
@@ -182,8 +185,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
 # Tests that make allocations fail.
-$(addprefix $(OBJ)/,$(addprefix tests/unit/,test-faults test-make-room) \
-		$(addprefix liveupdate/,test-update-session test-owed)): LDFLAGS_EXTRA := \
+$(addprefix $(OBJ)/,tests/unit/test-faults tests/unit/test-make-room hypervisor/host/test-settle \
+		liveupdate/test-update-session liveupdate/test-owed): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a
@@ -291,7 +294,7 @@ unit: $(UNIT_TESTS)
 
 # Programs for the tests of a variant.
 .PHONY: test-programs
-test-programs: all unit $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/bench/reader \
+test-programs: all $(CHECKED_TESTS) $(OUT)/tests/ninep-guest $(OUT)/tests/bench/xsbench $(OUT)/tests/bench/reader \
 		$(OUT)/tests/bench/hvbench $(OUT)/tests/xenstored-other $(STANDIN) $(OTHER_SIMXENS)
 
 .PHONY: check
@@ -334,6 +337,7 @@ bench: deps
 	$(Q)$(PYTHON) -m tests.bench
 	$(Q)$(PYTHON) -m tests.bench.update
 	$(Q)$(PYTHON) -m tests.bench.hypervisor
+	$(Q)$(MAKE) --no-print-directory bench-stubdom
 
 # Draws what "make bench" measured, into docs/.
 .PHONY: bench-plots

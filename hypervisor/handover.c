@@ -136,7 +136,8 @@ static uint64_t estimate(const struct hv_domain *domain)
 int hv_handover_begin(struct hv_handover *handover, struct hv_kexec *kexec)
 {
 	const struct hv_domain *domain = hv_table_next(&kexec->hv->domains, 0);
-	uint64_t bytes = HV_PAGE_SIZE, got = 0;
+	uint64_t bytes = HV_PAGE_SIZE + kexec->hv->m2p.count * sizeof(struct hv_stream_m2p);
+	uint64_t got = 0;
 	int error = 0;
 
 	*handover = (struct hv_handover){.kexec = kexec};

@@ -305,6 +305,8 @@ int hv_kexec_image_load(struct hv_kexec *kexec, const struct hv_kexec_load *load
 		error = reserve_region(kexec, &image->plan);
 	if (!error)
 		error = load_pages(kexec, segments, count, memory, image);
+	if (!error && kexec->accept)
+		error = kexec->accept(kexec->accept_data, image);
 	*loaded = image;
 	if (error) {
 		release_regions(kexec, regions);

@@ -103,6 +103,13 @@ struct hv_kexec {
 	struct hv_kexec_image *image;
 	uint32_t own_regions; /* of boot memory, without those reserved for an image */
 	bool requested; /* exec was called: the host stops the domains, saves, and hands over */
+
+	/*
+	 * The host's own opinion of an image with which nothing else is wrong: 0, or an error, with
+	 * the reason in message. Behind it the image is loaded. NULL: it has none.
+	 */
+	int (*accept)(void *accept_data, const struct hv_kexec_image *image);
+	void *accept_data;
 	char message[HV_KEXEC_MESSAGE]; /* why the latest load or exec was refused */
 };
 

@@ -120,6 +120,12 @@ void hv_restore_unbind(struct hv_restore *restore, struct hv_restore_domain *wor
 /** Give frames that are mapped to the domain that should own them. */
 const char *hv_restore_adopt(struct hv_restore *restore, struct hv_restore_domain *work);
 
+/**
+ * A domain that failed stays until the toolstack destroys it: one that is dead or removed gets the
+ * reference of a life again. Before anybody gives up references (hv_restore_bury()).
+ */
+void hv_restore_revive(struct hv_domain *domain);
+
 /** The end of a domain that failed. */
 void hv_restore_bury(struct hv_restore *restore, struct hv_restore_domain *work);
 

@@ -49,6 +49,14 @@ const char *hv_restore_match(struct hv_restore *restore, struct hv_restore_domai
 	return NULL;
 }
 
+void hv_restore_revive(struct hv_domain *domain)
+{
+	if (domain->life < HV_DEAD)
+		return;
+	domain->life = HV_DYING;
+	domain->refs++;
+}
+
 void hv_restore_bury(struct hv_restore *restore, struct hv_restore_domain *work)
 {
 	struct hypervisor *hv = restore->hv;
@@ -61,8 +69,6 @@ void hv_restore_bury(struct hv_restore *restore, struct hv_restore_domain *work)
 		hv_unmap_all(hv, domain);
 		hv_p2m_deinit(&hv->allocator, &domain->iommu);
 	}
-	if (domain->life >= HV_DEAD)
-		domain->refs++;
 	domain->life = HV_DYING;
 	domain->shut_down = true;
 	domain->shutdown_code = HV_SHUTDOWN_CRASH;

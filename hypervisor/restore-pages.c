@@ -94,6 +94,9 @@ static const char *restore_grants(struct hv_restore *restore, struct hv_restore_
 		table->capacity = 0;
 		return hv_restore_no_memory(restore);
 	}
+	/* Those between them are nobody's to map: not even domain 0's, not even frame 0. */
+	for (uint32_t ref = 0; ref < table->capacity; ref++)
+		table->entries[ref].to = HV_DOMID_INVALID;
 	for (uint64_t i = 0; i < record->count; i++) {
 		struct hv_grant *entry = &table->entries[grants[i].ref];
 

@@ -101,15 +101,20 @@ static int hopeless(struct hv_restore *restore)
 	return 0;
 }
 
-/* First those nobody holds are queued to be freed; then, as some end, others may join them. */
+/*
+ * First it is settled who stays: one that failed is there again as one that dies, however far it
+ * was, and those nobody holds are queued to be freed. Then those that failed let go of what they
+ * hold, and others may join the queue.
+ */
 static void end_lives(struct hv_restore *restore)
 {
 	for (uint32_t i = 0; i < restore->domain_count; i++) {
-		const struct hv_restore_domain *work = &restore->domains[i];
+		struct hv_domain *domain = restore->domains[i].domain;
 
-		if (work->domain->life >= HV_DEAD && !work->domain->refs &&
-		    !hv_restore_failed(work, HV_RESTORE_PASSES))
-			hv_domain_remove(restore->hv, work->domain);
+		if (hv_restore_failed(&restore->domains[i], HV_RESTORE_PASSES))
+			hv_restore_revive(domain);
+		else if (domain->life >= HV_DEAD && !domain->refs)
+			hv_domain_remove(restore->hv, domain);
 	}
 	for (uint32_t i = 0; i < restore->domain_count; i++) {
 		if (!hv_restore_failed(&restore->domains[i], HV_RESTORE_PASSES))

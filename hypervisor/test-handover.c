@@ -88,6 +88,36 @@ static void test_updates(void **state)
 	host_free(host);
 }
 
+/* While domains stand still no frame has to be taken and mapped any more, whatever is written. */
+static void test_frames_are_taken_before(void **state)
+{
+	struct hv_image_note note = host_note(4);
+	struct host *host = busy_host(&note, 16 * MIB);
+	struct update update = {.handing = false};
+	enum phase phase = BEGIN;
+	uint32_t pieces = 0;
+	unsigned int domid;
+	uint64_t gfn;
+
+	(void)state;
+	hv_heap_scatter(&host->memory.heap, 1, 3);
+	assert_int_equal(hv_populate(&host->machine->hv, 0, 2, 1000, 60000), 60000);
+	hv_heap_scatter(&host->memory.heap, 0, 0);
+	/* It makes the M2P, which is written as well. */
+	gfn = hv_p2m_mfn(&hv_domain_find(&host->machine->hv, 2)->p2m, 1000);
+	assert_int_equal(hv_m2p_find(&host->machine->hv, gfn, &domid, &gfn), 0);
+	assert_int_equal(host_load(host, &note, 0x77, 0), 0);
+	while (phase != SEAL) {
+		if (phase == STOP)
+			pieces = update.handover.count;
+		assert_int_equal(step(host, &update, &phase), 0);
+	}
+	assert_true(update.handover.pages > 2 * 256);
+	assert_int_equal(update.handover.count, pieces);
+	carry_on(host, &update);
+	host_free(host);
+}
+
 /* The new image is in its place, and the breadcrumb in its own. */
 static void test_what_is_handed_over(void **state)
 {
@@ -285,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_steps),
+		cmocka_unit_test(test_frames_are_taken_before),
 		cmocka_unit_test(test_what_is_handed_over),
 		cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_power_cut),

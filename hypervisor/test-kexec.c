@@ -113,6 +113,37 @@ static void test_load_and_unload(void **state)
 	host_free(host);
 }
 
+static int host_refuses(void *data, const struct hv_kexec_image *image)
+{
+	struct host *host = data;
+
+	assert_int_equal(image->count, FRAMES_OF(2 * MIB));
+	strcpy(host->kexec.message, "the host does not like it");
+	return -XEN_EOPNOTSUPP;
+}
+
+/* What the host does not accept leaves nothing behind, and what was loaded before as it was. */
+static void test_host_refuses(void **state)
+{
+	struct host *host = new_host();
+	struct hv_image_note next = host_note(6), other = host_note(2);
+	const struct hv_kexec_image *before;
+	uint64_t digest;
+
+	(void)state;
+	other.memory.frame_info_size = 100; /* a region would be reserved for it */
+	assert_int_equal(host_load(host, &next, 0xaa, 0), 0);
+	before = host->kexec.image;
+	digest = host_digest(host);
+	host->kexec.accept = host_refuses;
+	host->kexec.accept_data = host;
+	assert_int_equal(host_load(host, &other, 0xbb, 0), -XEN_EOPNOTSUPP);
+	assert_string_equal(host->kexec.message, "the host does not like it");
+	assert_ptr_equal(host->kexec.image, before);
+	assert_true(host_digest(host) == digest);
+	host_free(host);
+}
+
 static void test_exec_is_asynchronous(void **state)
 {
 	struct host *host = new_host();
@@ -316,15 +347,11 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_abi),
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_callers),
-		cmocka_unit_test(test_load_and_unload),
-		cmocka_unit_test(test_exec_is_asynchronous),
-		cmocka_unit_test(test_too_small),
-		cmocka_unit_test(test_region_for_frame_table),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_overlapping_segments),
+		cmocka_unit_test(test_abi),	     cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_callers),	     cmocka_unit_test(test_load_and_unload),
+		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_exec_is_asynchronous),
+		cmocka_unit_test(test_too_small),    cmocka_unit_test(test_region_for_frame_table),
+		cmocka_unit_test(test_malformed),    cmocka_unit_test(test_overlapping_segments),
 		cmocka_unit_test(test_refusals),
 	};
 

@@ -143,6 +143,65 @@ static void test_mapping_not_granted(void **state)
 	check_restore(fixture, 1 << 2);
 }
 
+/* Two domains without modelled memory: 1 grants a page by entry 2, and 0 maps it. */
+static struct stream save_a_pair(const struct hv_config *config, struct hypervisor *hv)
+{
+	struct hv_domain_config zero = {.domid = 0};
+	struct hv_domain_config one = {.domid = 1, .caps = HV_CAP_CONTROL | HV_CAP_HARDWARE};
+	struct hv_quiesce quiesce;
+	struct stream stream;
+	unsigned int domid;
+	uint32_t handle;
+	uint64_t frame;
+
+	hv_init(hv, config);
+	assert_int_equal(hv_domain_create(hv, HV_DOMID_XEN, &zero, &domid), 0);
+	assert_int_equal(hv_domain_create(hv, HV_DOMID_XEN, &one, &domid), 0);
+	assert_int_equal(hv_grant_access(hv, 1, 1, 2, 0, 77, false), 0);
+	assert_int_equal(hv_grant_map(hv, 0, 1, 2, false, &handle, &frame), 0);
+	assert_int_equal(hv_quiesce_begin(hv, &quiesce, 1), 0);
+	assert_int_equal(hv_quiesce_step(hv, &quiesce, 0), 0);
+	stream = stream_save(hv, HV_STREAM_VERSION);
+	hv_quiesce_undo(hv, &quiesce);
+	hv_deinit(hv);
+	return stream;
+}
+
+/* Below an entry in use there are empty ones. They grant nothing, not even frame 0 to domain 0. */
+static void test_mapping_of_an_empty_entry(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_config config = world_config(fixture->host);
+	struct stream small = fixture->stream;
+	const char *verdicts[4] = {NULL};
+	struct hv_stream_mapping *mapping;
+	struct hv_stream_grant *grant;
+	struct hv_restore restore;
+	unsigned int domid;
+
+	config.memory = NULL;
+	fixture->stream = save_a_pair(&config, fixture->hv);
+	mapping = record(fixture, 0, HV_RECORD_MAPPINGS);
+	grant = record(fixture, 1, HV_RECORD_GRANTS);
+	mapping->ref = 1;
+	mapping->frame = 0;
+	grant->mappings = 0;
+	stream_sign(&fixture->stream);
+	assert_int_equal(hv_restore_begin(&restore, fixture->hv, &config, fixture->stream.bytes,
+					  fixture->stream.size),
+			 0);
+	hv_restore_all(&restore);
+	assert_int_equal(hv_restore_finish(&restore), 0);
+	for (uint32_t i = 0; i < restore.domain_count; i++)
+		verdicts[i] = hv_restore_verdict(&restore, i, &domid);
+	hv_restore_end(&restore);
+	assert_non_null(verdicts[0]);
+	assert_null(verdicts[1]);
+	assert_int_equal(hv_grant_access(fixture->hv, 1, 1, 1, 0, 78, false), 0);
+	stream_free(&fixture->stream);
+	fixture->stream = small;
+}
+
 static void test_mapping_of_another_frame(void **state)
 {
 	struct fixture *fixture = *state;
@@ -310,6 +369,29 @@ static void test_holder_fails(void **state)
 	check_invariants(fixture->hv);
 }
 
+/*
+ * One that is dead or removed, and one that holds it, are both found to be wrong at the very end,
+ * the holder being the first of them. What becomes of the one does not undo what became of the
+ * other.
+ */
+static void test_holder_and_held_fail(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hv_stream_general *two = record(fixture, 2, HV_RECORD_GENERAL);
+	struct hv_stream_general *three = record(fixture, 3, HV_RECORD_GENERAL);
+
+	assert_int_equal(three->life, HV_DEAD);
+	two->references++;
+	three->references++;
+	check_restore(fixture, 1 << 2 | 1 << 3);
+	world_host_free(fixture->host);
+	fixture->host = world_host_new();
+	fixture->hv = &fixture->host->machine->hv;
+	three->references--;
+	three->life = HV_REMOVED;
+	check_restore(fixture, 1 << 2 | 1 << 3);
+}
+
 static void test_record_unknown(void **state)
 {
 	struct fixture *fixture = *state;
@@ -341,6 +423,7 @@ int main(void)
 		TEST(test_counts),
 		TEST(test_grant_count),
 		TEST(test_mapping_not_granted),
+		TEST(test_mapping_of_an_empty_entry),
 		TEST(test_mapping_of_another_frame),
 		TEST(test_mapping_of_another_page),
 		TEST(test_capabilities),
@@ -356,6 +439,7 @@ int main(void)
 		TEST(test_dying_handler),
 		TEST(test_removed_but_held),
 		TEST(test_holder_fails),
+		TEST(test_holder_and_held_fail),
 		TEST(test_record_unknown),
 	};
 

@@ -5,7 +5,7 @@
  * (test-dump.h), and go on with all kinds of operations, so that what is stored in
  * two places would be found out.
  *
- * COUNT, 20 in a soak run, makes it a thousand of them; HV_TEST_SEED chooses another machine.
+ * COUNT, 20 in a soak run, makes it a thousand of them; SEED chooses another machine.
  */
 #include "hypervisor/test-dump.h"
 #include "hypervisor/test-stream-pages.h"
@@ -76,7 +76,7 @@ static void test_updates(void **state)
 {
 	unsigned long longer = setting("COUNT", 1), done = 0, refused = 0;
 	unsigned long count = longer > 1 ? MORE_UPDATES * longer : UPDATES;
-	struct world *world = world_new(setting("HV_TEST_SEED", 20240301));
+	struct world *world = world_new(setting("SEED", 20240301));
 	unsigned long seen[KINDS] = {0};
 
 	(void)state;

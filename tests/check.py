@@ -49,15 +49,20 @@ def count_exit(_text):
     return 1, 0, 0
 
 
+def unit_tests(objects):
+    """{name: program} of those that were built and whose source is still there."""
+    programs = {str(path.relative_to(objects)): path for path in sorted(objects.rglob("test-*"))
+                if path.suffix == "" and os.access(path, os.X_OK)}
+    return {name: path for name, path in programs.items() if (ROOT / f"{name}.c").exists()}
+
+
 def steps():
-    for program in sorted((ASAN / "obj").rglob("test-*")):
-        if program.suffix == "" and os.access(program, os.X_OK):
-            source = ROOT / program.relative_to(ASAN / "obj").with_suffix(".c")
-            if source.exists():
-                yield str(program.relative_to(ASAN / "obj")), [str(program)], SANITIZERS, count_cmocka
+    sanitized, plain = unit_tests(ASAN / "obj"), unit_tests(ROOT / "build" / "obj")
+    for name, program in sanitized.items():
+        yield name, [str(program)], SANITIZERS, count_cmocka
     # Where the sanitizers' memory is in the way.
-    for name in ("xenstored/stubdom/test-host",):
-        yield name, [str(ROOT / "build" / "obj" / name)], {}, count_cmocka
+    for name in sorted(plain.keys() - sanitized.keys()):
+        yield name, [str(plain[name])], {}, count_cmocka
     asan = dict(SANITIZERS, XENSTORED_BINARY=str(ASAN / "xenstored"),
                 XENSTORE_CONTROL_BINARY=str(ASAN / "xenstore-control"),
                 XENSTORE_IMAGE_BINARY=str(ASAN / "xenstore-image"))

@@ -46,6 +46,7 @@ struct watch {
 	struct client *client;
 	char *path, *token; /* as the client gave them */
 	char *wire;	    /* the token on the ring */
+	bool resets;	    /* a reset is on its way that ends it */
 	struct watch *next;
 };
 
@@ -115,10 +116,13 @@ static struct watch **find_watch(struct bridge *bridge, const struct client *cli
 	return link;
 }
 
-static void drop_watch(struct watch **link)
+static void drop_watch(struct bridge *bridge, struct watch **link)
 {
 	struct watch *watch = *link;
 
+	for (struct asked *asked = bridge->asked; asked; asked = asked->next)
+		if (asked->watch == watch)
+			asked->watch = NULL;
 	*link = watch->next;
 	free(watch->path);
 	free(watch->token);
@@ -170,8 +174,9 @@ static void ask_watch(struct bridge *bridge, struct client *client, struct store
 				longer = need(NULL);
 			wire = longer;
 		}
-		*watch = (struct watch){client, need(strdup(path)), need(strdup(token)),
-					need(strdup(wire)), bridge->watches};
+		*watch = (struct watch){
+			client, need(strdup(path)), need(strdup(token)), need(strdup(wire)),
+			false,	bridge->watches};
 		bridge->watches = watch;
 	}
 	rest = token + strlen(token) + 1;
@@ -182,7 +187,7 @@ static void ask_watch(struct bridge *bridge, struct client *client, struct store
 	asked = ask(bridge, client, header, bytes_start(&changed));
 	asked->watch = watch;
 	if (header->type == STORE_UNWATCH && *link)
-		drop_watch(link);
+		drop_watch(bridge, link);
 	bytes_deinit(&changed);
 	free(longer);
 }
@@ -215,10 +220,7 @@ static void end_client(struct bridge *bridge, struct client **link)
 			continue;
 		}
 		ask_alone(bridge, STORE_UNWATCH, 0, (*watch)->path, (*watch)->wire);
-		for (struct asked *asked = bridge->asked; asked; asked = asked->next)
-			if (asked->watch == *watch)
-				asked->watch = NULL;
-		drop_watch(watch);
+		drop_watch(bridge, watch);
 	}
 	for (struct transaction **at = &bridge->transactions; *at;) {
 		struct transaction *transaction = *at;
@@ -242,6 +244,7 @@ static void end_client(struct bridge *bridge, struct client **link)
 static bool take_requests(struct bridge *bridge, struct client *client)
 {
 	struct store_header header;
+	size_t whole;
 
 	while (client->in.length >= sizeof(header)) {
 		const char *payload = bytes_start(&client->in) + sizeof(header);
@@ -249,17 +252,18 @@ static bool take_requests(struct bridge *bridge, struct client *client)
 		memcpy(&header, bytes_start(&client->in), sizeof(header));
 		if (header.length > STORE_PAYLOAD_MAX)
 			return false;
-		if (client->in.length < sizeof(header) + header.length)
+		whole = sizeof(header) + header.length;
+		if (client->in.length < whole)
 			break;
 		if (header.type == STORE_WATCH || header.type == STORE_UNWATCH) {
-			size_t whole = sizeof(header) + header.length;
-
 			ask_watch(bridge, client, &header, payload);
-			bytes_remove(&client->in, whole);
-			continue;
+		} else {
+			if (header.type == STORE_RESET_WATCHES)
+				for (struct watch *at = bridge->watches; at; at = at->next)
+					at->resets = true;
+			ask(bridge, client, &header, payload);
 		}
-		ask(bridge, client, &header, payload);
-		bytes_remove(&client->in, sizeof(header) + header.length);
+		bytes_remove(&client->in, whole);
 	}
 	return true;
 }
@@ -356,15 +360,19 @@ static void note_answer(struct bridge *bridge, const struct asked *asked,
 			free(started);
 		}
 	} else if (asked->type == STORE_RESET_WATCHES && !failed) {
-		while (bridge->watches)
-			drop_watch(&bridge->watches);
+		for (struct watch **link = &bridge->watches; *link;) {
+			if ((*link)->resets)
+				drop_watch(bridge, link);
+			else
+				link = &(*link)->next;
+		}
 	} else if (asked->watch && failed) {
 		struct watch **link = &bridge->watches;
 
 		while (*link && *link != asked->watch)
 			link = &(*link)->next;
 		if (*link)
-			drop_watch(link);
+			drop_watch(bridge, link);
 	}
 }
 

@@ -60,14 +60,21 @@ static int read_file(const char *path, struct file *file)
 
 /* ---- Elements of records. ---- */
 
+/* Whoever wrote the stream does not write to the terminal. */
+static void show_text(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size && text[i]; i++)
+		putchar(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+}
+
 static void show_machine(const void *data)
 {
 	const struct hv_stream_machine *machine = data;
 
-	printf("ids %.15s, latest id %#" PRIx64 ", %" PRIu64
-	       " frames, latest domid %u, hardware domain %u",
-	       machine->ids, machine->id_state, machine->frames, machine->latest,
-	       machine->hardware);
+	printf("ids ");
+	show_text(machine->ids, sizeof(machine->ids));
+	printf(", latest id %#" PRIx64 ", %" PRIu64 " frames, latest domid %u, hardware domain %u",
+	       machine->id_state, machine->frames, machine->latest, machine->hardware);
 }
 
 static void show_identity(const void *data)
@@ -242,9 +249,11 @@ static void show_record(const struct hv_read_record *record)
 		return;
 	}
 	printf("%s\n", name);
-	if (record->type == HV_RECORD_SOFTWARE && record->count)
-		printf("  %.*s\n", (int)strnlen(record->data, record->count),
-		       (const char *)record->data);
+	if (record->type == HV_RECORD_SOFTWARE && record->count) {
+		printf("  ");
+		show_text(record->data, record->count);
+		printf("\n");
+	}
 	for (uint64_t i = 0; show_element[record->type] && i < record->count; i++) {
 		printf("  ");
 		show_element[record->type]((const uint8_t *)record->data + i * element);

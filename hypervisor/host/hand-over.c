@@ -241,8 +241,12 @@ struct reader {
 	struct host *host;
 	const unsigned char *next;
 	size_t left;
+	const struct hand_over *head;
 	struct handle **handles; /* by place */
 	uint32_t handle_count;
+	uint64_t *owned; /* mappings that somebody has: domid and the mechanism's handle */
+	size_t owned_count;
+	uint32_t next_domid; /* lowest that the next domain's entry may have */
 	unsigned int odd;
 };
 
@@ -280,11 +284,18 @@ static int read_queue(struct reader *reader, struct handle *handle, uint32_t que
 /* More than a process can have open. */
 #define DESCRIPTORS (1 << 20)
 
-/* Can this be a connection's descriptor, and is it nobody else's? */
+/* Can this be a connection's descriptor, and is it nobody else's, nor the host's own? */
 static bool is_descriptor(const struct reader *reader, int32_t fd)
 {
+	const struct hand_over *head = reader->head;
+	const int32_t others[] = {
+		head->memory,	       head->lock,     head->epoll,   head->control_listener,
+		head->evtchn_listener, head->previous, head->watchdog};
 	const struct host *host = reader->host;
 
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (fd == others[i])
+			return false;
 	return fd >= 0 && fd < DESCRIPTORS &&
 	       ((size_t)fd >= host->source_room || !host->sources[fd]);
 }
@@ -323,12 +334,32 @@ static int read_mappings(struct reader *reader, struct control *control, uint32_
 		if (!take(reader, &mapping, sizeof(mapping)))
 			return -EINVAL;
 		error = mappings_put(reader->host, control, mapping.id, mapping.handle);
+		if (!error)
+			reader->owned[reader->owned_count++] = (uint64_t)control->domid << 32 |
+							       mapping.handle;
 		if (error == -ESRCH) {
 			reader->odd += domain_lives(reader, control->domid);
 			error = 0;
 		}
 	}
 	return error;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* Has somebody the same mapping as somebody else, or twice? Both would give it back. */
+static bool owned_twice(struct reader *reader)
+{
+	qsort(reader->owned, reader->owned_count, sizeof(*reader->owned), compare);
+	for (size_t i = 1; i < reader->owned_count; i++)
+		if (reader->owned[i] == reader->owned[i - 1])
+			return true;
+	return false;
 }
 
 static int read_shares(struct reader *reader, struct control *control, uint32_t count)
@@ -374,7 +405,7 @@ static int read_port(struct reader *reader, uint32_t domid)
 	if (!take(reader, &entry, sizeof(entry)) || entry.handle >= reader->handle_count)
 		return -EINVAL;
 	handle = reader->handles[entry.handle];
-	if (handle->domid != domid)
+	if (handle->domid != domid || handle_of_port(reader->host, domid, entry.port))
 		return -EINVAL;
 	if (hv_evtchn_status(&reader->host->hv, HV_DOMID_XEN, domid, entry.port, &status) < 0 ||
 	    status.state == HV_EVTCHN_CLOSED) {
@@ -391,8 +422,9 @@ static int read_domain(struct reader *reader)
 	int error = 0;
 
 	if (!take(reader, &entry, sizeof(entry)) || entry.domid >= HV_DOMID_FIRST_RESERVED ||
-	    !terminated(entry.name, sizeof(entry.name)))
+	    entry.domid < reader->next_domid || !terminated(entry.name, sizeof(entry.name)))
 		return -EINVAL;
+	reader->next_domid = entry.domid + 1;
 	domain = &reader->host->domains[entry.domid];
 	domain->store_port = entry.store_port;
 	domain->introduced = entry.introduced;
@@ -403,30 +435,45 @@ static int read_domain(struct reader *reader)
 	return error;
 }
 
-static int read_all(struct reader *reader, const struct hand_over *head)
+static int read_connections(struct reader *reader)
 {
+	const struct hand_over *head = reader->head;
 	int error = 0;
 
-	if (head->handles > reader->left / sizeof(struct handle_entry))
-		return -EINVAL;
-	reader->handles = calloc(head->handles + 1, sizeof(*reader->handles));
-	if (!reader->handles)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < head->handles && !error; i++)
 		error = read_handle(reader);
 	for (uint32_t i = 0; i < head->controls && !error; i++)
 		error = read_control(reader);
+	if (!error && owned_twice(reader))
+		error = -EINVAL;
 	for (uint32_t i = 0; i < head->domains && !error; i++)
 		error = read_domain(reader);
+	return error;
+}
+
+static int read_all(struct reader *reader)
+{
+	const struct hand_over *head = reader->head;
+	int error = -ENOMEM;
+
+	if (head->handles > reader->left / sizeof(struct handle_entry))
+		return -EINVAL;
+	reader->handles = calloc(head->handles + 1, sizeof(*reader->handles));
+	/* As many as there is room for in the file. */
+	reader->owned = calloc(reader->left / sizeof(struct mapping_entry) + 1,
+			       sizeof(*reader->owned));
+	if (reader->handles && reader->owned)
+		error = read_connections(reader);
 	free(reader->handles);
+	free(reader->owned);
 	mappings_link_free(reader->host);
 	return error ? error : reader->left ? -EINVAL : 0;
 }
 
 int hand_over_read(int fd, struct host *host, unsigned int *odd)
 {
-	struct reader reader = {.host = host};
 	struct hand_over head;
+	struct reader reader = {.host = host, .head = &head};
 	void *file;
 	int error = hand_over_read_head(fd, &head);
 
@@ -437,7 +484,7 @@ int hand_over_read(int fd, struct host *host, unsigned int *odd)
 		return -errno;
 	reader.next = (const unsigned char *)file + sizeof(head);
 	reader.left = head.size - sizeof(head);
-	error = read_all(&reader, &head);
+	error = read_all(&reader);
 	munmap(file, head.size);
 	*odd = reader.odd;
 	return error;

@@ -61,7 +61,8 @@ int hand_over_read_head(int fd, struct hand_over *head);
 /*
  * Gives @host, which is empty apart from its mechanism, all connections, ports and mappings of the
  * file. What does not fit to the mechanism's state is left out, and *odd counts it. Returns 0, or a
- * negative errno with @host partly filled.
+ * negative errno with @host partly filled: -EINVAL also for a descriptor, port or mapping that two
+ * have, since both would close it.
  */
 int hand_over_read(int fd, struct host *host, unsigned int *odd);
 

@@ -105,23 +105,34 @@ static void mark_dirty(struct host *host, struct handle *handle)
 	host->dirty = handle;
 }
 
+/* Room for one more in the queue. 0 or -ENOMEM. */
+static int make_room(struct handle *handle)
+{
+	size_t room = handle->queue_room ? handle->queue_room * 2 : 16;
+	uint32_t *grown;
+
+	if (handle->queue_count < handle->queue_room)
+		return 0;
+	grown = malloc(room * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	for (size_t i = 0; i < handle->queue_count; i++)
+		grown[i] = handle->queue[(handle->queue_start + i) % handle->queue_room];
+	free(handle->queue);
+	handle->queue = grown;
+	handle->queue_room = room;
+	handle->queue_start = 0;
+	return 0;
+}
+
 int handle_queue(struct handle *handle, uint32_t port)
 {
-	if (handle->queue_count == handle->queue_room) {
-		size_t room = handle->queue_room ? handle->queue_room * 2 : 16;
-		uint32_t *grown = malloc(room * sizeof(*grown));
+	int error = make_room(handle);
 
-		if (!grown)
-			return -ENOMEM;
-		for (size_t i = 0; i < handle->queue_count; i++)
-			grown[i] = handle->queue[(handle->queue_start + i) % handle->queue_room];
-		free(handle->queue);
-		handle->queue = grown;
-		handle->queue_room = room;
-		handle->queue_start = 0;
-	}
-	handle->queue[(handle->queue_start + handle->queue_count++) % handle->queue_room] = port;
-	return 0;
+	if (!error)
+		handle->queue[(handle->queue_start + handle->queue_count++) % handle->queue_room] =
+			port;
+	return error;
 }
 
 void handle_deliver(struct host *host, uint32_t domid, uint32_t port)
@@ -130,9 +141,24 @@ void handle_deliver(struct host *host, uint32_t domid, uint32_t port)
 
 	if (!handle)
 		return;
+	if (make_room(handle) < 0) {
+		host->missed = true;
+		return;
+	}
 	hv_evtchn_mask(&host->hv, domid, port);
 	if (hv_evtchn_take(&host->hv, domid, port) == 1 && handle_queue(handle, port) == 0)
 		mark_dirty(host, handle);
+}
+
+void handle_deliver_all(struct host *host, uint32_t domid)
+{
+	for (uint32_t port = 1; port < host->domains[domid].port_count; port++) {
+		struct hv_evtchn_status now;
+
+		if (hv_evtchn_status(&host->hv, HV_DOMID_XEN, domid, port, &now) == 0 &&
+		    now.pending && !now.masked)
+			handle_deliver(host, domid, port);
+	}
 }
 
 /* Sends as much of the queue as the socket takes. */

@@ -11,7 +11,8 @@
  *   mappings   which connection holds which mapping
  *
  * The mechanism's callbacks may not call it back, so what they tell is noted and
- * host_settle() acts on it after each operation.
+ * host_settle() acts on it after each operation. What cannot be noted for want of memory
+ * is found again by looking at everything.
  */
 #ifndef HYPERVISOR_HOST_HOST_H
 #define HYPERVISOR_HOST_HOST_H
@@ -98,6 +99,7 @@ struct host {
 
 	struct update update;
 
+	bool missed; /* something could not be noted or delivered for want of memory */
 	struct noted_event *events; /* noted in callbacks */
 	size_t event_count, event_room;
 	uint16_t *freed;
@@ -152,7 +154,8 @@ extern const struct hv_allocator host_allocator;
 /* What the mechanism gets from this process; what to do about ids is still to be filled in. */
 struct hv_config host_config(struct host *host);
 
-/* Delivers noted events, and cleans up after freed domains. */
+/* Delivers noted events, and cleans up after freed domains. What lacks memory (missed is set then)
+ * is tried again the next time, and in the loop. */
 void host_settle(struct host *host);
 
 /* Lets a helper tell a new xenstored of the domains there are. */
@@ -224,8 +227,12 @@ void handle_detach(struct host *host, uint32_t domid, uint32_t port);
 /* The owner of a port. */
 struct handle *handle_of_port(struct host *host, uint32_t domid, uint32_t port);
 
-/* Takes the port's event and queues it for the owner, if it has one. */
+/* Takes the port's event and queues it for the owner, if it has one. Without memory it stays
+ * pending, and host->missed says so. */
 void handle_deliver(struct host *host, uint32_t domid, uint32_t port);
+
+/* The same for all ports of a domain that have one, whether anybody has told of it or not. */
+void handle_deliver_all(struct host *host, uint32_t domid);
 
 /* Sends what is queued. */
 void handle_flush_dirty(struct host *host);

@@ -30,15 +30,6 @@ static int write_caller(void *data, uint64_t address, const void *from, uint64_t
 	return 0;
 }
 
-void host_kexec_init(struct host *host)
-{
-	struct update *update = &host->update;
-
-	update->mapper = memory_mapper(host);
-	update->program = -1;
-	hv_kexec_init(&update->kexec, &host->hv, &update->mapper, &release_own()->image);
-}
-
 static void drop_program(struct update *update)
 {
 	if (update->program >= 0)
@@ -46,22 +37,9 @@ static void drop_program(struct update *update)
 	update->program = -1;
 }
 
-static void unload(struct update *update)
-{
-	hv_kexec_deinit(&update->kexec);
-	drop_program(update);
-}
-
-void host_kexec_deinit(struct host *host)
-{
-	live_update_cancel(host);
-	unload(&host->update);
-}
-
 /* What was loaded, put where it is going to run: a program that nobody can change any more. */
-static int make_program(struct host *host)
+static int make_program(const struct host *host, const struct hv_kexec_image *image)
 {
-	const struct hv_kexec_image *image = host->update.kexec.image;
 	int fd = memfd_create("simxen", MFD_CLOEXEC | MFD_ALLOW_SEALING), error = 0;
 
 	if (fd < 0)
@@ -82,32 +60,62 @@ static int make_program(struct host *host)
 	return error ? error : fd;
 }
 
-/* The mechanism has found nothing wrong; the rest only this process can compare. */
-static int check_program(struct host *host)
+/* What only this process can compare. */
+static int check_release(const struct release *next, char *message)
 {
-	struct update *update = &host->update;
-	char *message = update->kexec.message;
-	int error;
-
-	drop_program(update);
-	update->program = make_program(host);
-	if (update->program < 0)
-		return update->program;
-	error = release_read(update->program, &update->next);
-	if (error == -ENOEXEC) {
-		snprintf(message, HV_KEXEC_MESSAGE, "it is no program for this machine");
-	} else if (!error && update->next.hand_over != release_own()->hand_over) {
+	if (next->hand_over != release_own()->hand_over)
 		snprintf(message, HV_KEXEC_MESSAGE,
 			 "its hand-over file has version %u, that of this one is %u",
-			 update->next.hand_over, release_own()->hand_over);
-		error = -EOPNOTSUPP;
-	} else if (!error && update->next.protocol != SIMXEN_PROTOCOL) {
+			 next->hand_over, release_own()->hand_over);
+	else if (next->protocol != SIMXEN_PROTOCOL)
 		snprintf(message, HV_KEXEC_MESSAGE,
 			 "it speaks version %u of the protocol, and the processes here %u",
-			 update->next.protocol, SIMXEN_PROTOCOL);
-		error = -EOPNOTSUPP;
+			 next->protocol, SIMXEN_PROTOCOL);
+	return *message ? -EOPNOTSUPP : 0;
+}
+
+/* The mechanism has found nothing wrong. What was loaded before stays if this one is refused. */
+static int accept_program(void *data, const struct hv_kexec_image *image)
+{
+	struct host *host = data;
+	struct update *update = &host->update;
+	char *message = update->kexec.message;
+	struct release next;
+	int program = make_program(host, image), error;
+
+	if (program < 0)
+		return program;
+	error = release_read(program, &next);
+	if (error == -ENOEXEC)
+		snprintf(message, HV_KEXEC_MESSAGE, "it is no program for this machine");
+	else if (!error)
+		error = check_release(&next, message);
+	if (error) {
+		close(program);
+		return error;
 	}
-	return error;
+	drop_program(update);
+	update->program = program;
+	update->next = next;
+	return 0;
+}
+
+void host_kexec_init(struct host *host)
+{
+	struct update *update = &host->update;
+
+	update->mapper = memory_mapper(host);
+	update->program = -1;
+	hv_kexec_init(&update->kexec, &host->hv, &update->mapper, &release_own()->image);
+	update->kexec.accept = accept_program;
+	update->kexec.accept_data = host;
+}
+
+void host_kexec_deinit(struct host *host)
+{
+	live_update_cancel(host);
+	hv_kexec_deinit(&host->update.kexec);
+	drop_program(&host->update);
 }
 
 int host_kexec(struct host *host, struct control *caller, unsigned int command, uint64_t address,
@@ -121,11 +129,6 @@ int host_kexec(struct host *host, struct control *caller, unsigned int command, 
 	error = hv_kexec_op(&update->kexec, caller->domid, command, address, &guest);
 	if (error)
 		return error;
-	if (command == HV_KEXEC_CMD_LOAD) {
-		error = check_program(host);
-		if (error)
-			unload(update);
-	}
 	if (command == HV_KEXEC_CMD_UNLOAD && !update->kexec.image)
 		drop_program(update);
 	if (command == HV_KEXEC_CMD_EXEC)

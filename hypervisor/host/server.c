@@ -32,6 +32,9 @@
 /* Between two looks at domains that are to stop for an update. */
 #define STEP_MS 1
 
+/* After this time there may be memory for what was missed. */
+#define RETRY_MS 20
+
 int host_enter_source(struct host *host, struct source *source)
 {
 	size_t room = host->source_room ? host->source_room : 64;
@@ -90,35 +93,47 @@ static void release(void *data, void *block, size_t size)
 
 const struct hv_allocator host_allocator = {.allocate = allocate, .release = release};
 
-/* Makes room for one more element; there is no way to tell the mechanism of a failure. */
-static void *more(void *array, size_t count, size_t *room, size_t element)
+/* Makes room for one more element. False: there is no memory, of which the mechanism cannot be
+ * told. */
+static bool make_room(void **array, size_t count, size_t *room, size_t element)
 {
+	size_t more = *room ? *room * 2 : 64;
 	void *grown;
 
 	if (count < *room)
-		return array;
-	*room = *room ? *room * 2 : 64;
-	grown = realloc(array, *room * element);
+		return true;
+	grown = realloc(*array, more * element);
 	if (!grown)
-		abort();
-	return grown;
+		return false;
+	*array = grown;
+	*room = more;
+	return true;
 }
 
 static void upcall(void *data, unsigned int domid, uint32_t port)
 {
 	struct host *host = data;
+	void *events = host->events;
 
-	host->events = more(host->events, host->event_count, &host->event_room,
-			    sizeof(*host->events));
-	host->events[host->event_count++] = (struct noted_event){(uint16_t)domid, port};
+	if (make_room(&events, host->event_count, &host->event_room, sizeof(*host->events))) {
+		host->events = events;
+		host->events[host->event_count++] = (struct noted_event){(uint16_t)domid, port};
+	} else {
+		host->missed = true;
+	}
 }
 
 static void freed(void *data, unsigned int domid)
 {
 	struct host *host = data;
+	void *list = host->freed;
 
-	host->freed = more(host->freed, host->freed_count, &host->freed_room, sizeof(*host->freed));
-	host->freed[host->freed_count++] = (uint16_t)domid;
+	if (make_room(&list, host->freed_count, &host->freed_room, sizeof(*host->freed))) {
+		host->freed = list;
+		host->freed[host->freed_count++] = (uint16_t)domid;
+	} else {
+		host->missed = true;
+	}
 }
 
 struct hv_config host_config(struct host *host)
@@ -137,14 +152,29 @@ struct hv_config host_config(struct host *host)
 	return config;
 }
 
+/* What was not noted is seen: domids that nobody has any more, and events that nobody has taken. */
+static void settle_all(struct host *host)
+{
+	for (uint32_t domid = 0; domid < HV_DOMID_FIRST_RESERVED; domid++) {
+		if (!hv_table_get(&host->hv.domains, domid))
+			domains_freed(host, domid);
+		handle_deliver_all(host, domid);
+	}
+}
+
 void host_settle(struct host *host)
 {
+	bool missed = host->missed;
+
+	host->missed = false;
 	for (size_t i = 0; i < host->event_count; i++)
 		handle_deliver(host, host->events[i].domid, host->events[i].port);
 	host->event_count = 0;
 	for (size_t i = 0; i < host->freed_count; i++)
 		domains_freed(host, host->freed[i]);
 	host->freed_count = 0;
+	if (missed)
+		settle_all(host);
 }
 
 /* ---- the helper that tells a xenstored of domains ---- */
@@ -215,11 +245,17 @@ static void unblock_signals(void)
 /* How long the loop may sleep, milliseconds. */
 static int patience(struct host *host)
 {
-	int until_reclaim = reclaim(host);
+	int until_reclaim = reclaim(host), most = -1;
 
-	if (host->update.stopping && (until_reclaim < 0 || until_reclaim > STEP_MS))
-		return STEP_MS;
-	return until_reclaim;
+	if (host->missed) {
+		host_settle(host);
+		handle_flush_dirty(host);
+	}
+	if (host->missed)
+		most = RETRY_MS;
+	if (host->update.stopping)
+		most = STEP_MS;
+	return most >= 0 && (until_reclaim < 0 || until_reclaim > most) ? most : until_reclaim;
 }
 
 int host_run(const struct host_options *options, int ready_fd)

@@ -288,6 +288,87 @@ static void test_twice(void **state)
 	close(fd);
 }
 
+/* The writer's file, with something changed at @offset, is read. Returns what reading does. */
+static int read_changed(uint64_t offset, const void *bytes, size_t size)
+{
+	struct hand_over head = {.previous = 5, .watchdog = -1};
+	int fd = hand_over_write(&writer, &head), error;
+	unsigned int odd;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, size, (off_t)offset), size);
+	error = read_into(fd, &odd);
+	empty(&reader);
+	close(fd);
+	return error;
+}
+
+/* As the writer is. */
+static int read_back(void)
+{
+	return read_changed(0, "", 0);
+}
+
+/* Two who both believe that it is theirs would give it back twice, the second time somebody else's.
+ */
+static void test_mappings_with_two_owners(void **state)
+{
+	struct control *other = control_new(&writer, FIRST_FD + 5);
+	const uint32_t handle = writer.mappings[0].handle;
+
+	(void)state;
+	assert_non_null(other);
+	add_mapping(&writer, other);
+	assert_int_equal(read_back(), 0);
+	writer.mappings[1].handle = handle; /* one process, two numbers of its own */
+	assert_int_equal(read_back(), -EINVAL);
+	writer.mappings[1].handle = 1;
+	assert_int_equal(read_back(), 0);
+	writer.mappings[other->first_mapping - 1].handle = handle; /* two processes */
+	assert_int_equal(read_back(), -EINVAL);
+}
+
+/* What the host itself has open is no connection's. */
+static void test_descriptors_of_the_host(void **state)
+{
+	const int32_t fd = FIRST_FD + 1;
+	const size_t own[] = {
+		offsetof(struct hand_over, memory),
+		offsetof(struct hand_over, lock),
+		offsetof(struct hand_over, epoll),
+		offsetof(struct hand_over, previous),
+		offsetof(struct hand_over, control_listener),
+		offsetof(struct hand_over, watchdog),
+		offsetof(struct hand_over, evtchn_listener),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		assert_int_equal(read_changed(own[i], &fd, sizeof(fd)), -EINVAL);
+	assert_int_equal(read_back(), 0);
+}
+
+/* Ports and domains stand at the end of the file: (port, handle, open) and then the next domain. */
+static void test_ports_and_domains_twice(void **state)
+{
+	struct hand_over head = {.watchdog = -1};
+	int fd = hand_over_write(&writer, &head);
+	const uint64_t entry = 8 + 8 + SIMXEN_NAME_MAX, last = head.size - entry;
+	uint32_t number;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &number, sizeof(number), (off_t)last), sizeof(number));
+	assert_int_equal(number, 1); /* the domain */
+	number = 0;
+	assert_int_equal(read_changed(last, &number, sizeof(number)), -EINVAL);
+	assert_int_equal(pread(fd, &number, sizeof(number), (off_t)last - 12), sizeof(number));
+	assert_int_equal(number, 3); /* the port */
+	number = 2;
+	assert_int_equal(read_changed(last - 12, &number, sizeof(number)), -EINVAL);
+	close(fd);
+}
+
 static void test_versions(void **state)
 {
 	struct hand_over head = {.watchdog = -1};
@@ -314,6 +395,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_every_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mappings_with_two_owners, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptors_of_the_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ports_and_domains_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 	};
 

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "boot.h"
@@ -44,17 +44,67 @@ void watchdog_claim(int hand_over)
 		pause();
 }
 
-/* Ends the process that did not answer, which may have ended already. */
-static void end_process(pid_t pid)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
+/* The process that is watched. By its pid, another one might be meant before long. */
+struct watched {
+	int process; /* a pidfd */
+	int status;  /* its file in /proc, -ESRCH when it is gone for good */
+};
 
-	kill(pid, SIGKILL);
-	if (fd >= 0) {
-		poll(&wait, 1, -1);
-		close(fd);
-	}
+static void unwatch(const struct watched *host)
+{
+	if (host->process >= 0)
+		close(host->process);
+	if (host->status >= 0)
+		close(host->status);
+}
+
+/* The caller as one that is watched. Returns 0 or a negative errno. */
+static int watch_self(struct watched *host)
+{
+	int error = 0;
+
+	host->process = pidfd_open(getpid(), 0);
+	host->status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (host->process < 0 || host->status < 0)
+		error = -errno;
+	if (error)
+		unwatch(host);
+	return error;
+}
+
+/*
+ * Who ends a host sends its process a signal, which that blocks until it has taken over. What waits
+ * there is for the host, whoever it is then.
+ */
+static void inherit_signals(const struct watched *host)
+{
+	static const int signals[] = {SIGTERM, SIGINT};
+	static const char name[] = "\nShdPnd:";
+	char text[8192];
+	ssize_t length = pread(host->status, text, sizeof(text) - 1, 0);
+	unsigned long long pending;
+	const char *at;
+
+	text[length > 0 ? length : 0] = '\0';
+	at = strstr(text, name);
+	pending = at ? strtoull(at + sizeof(name) - 1, NULL, 16) : 0;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (pending >> (signals[i] - 1) & 1)
+			kill(getpid(), signals[i]);
+}
+
+/* Ends the process that did not answer, which may have ended already. */
+static void end_process(const struct watched *host)
+{
+	struct pollfd wait = {.fd = host->process, .events = POLLIN};
+
+	inherit_signals(host);
+	pidfd_send_signal(host->process, SIGKILL, NULL, 0);
+	while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+		;
+	/* One that came meanwhile is still known until its parent has asked for its end. */
+	inherit_signals(host);
+	unwatch(host);
 }
 
 /* Waits for a word, so long (-1: for ever). Returns what poll() does. */
@@ -69,7 +119,7 @@ static int await_word(int fd, int patience)
 	return ready;
 }
 
-static _Noreturn void watch(int fd, pid_t host, const struct boot *boot)
+static _Noreturn void watch(int fd, const struct watched *host, const struct boot *boot)
 {
 	struct hand_over head;
 	char word;
@@ -98,24 +148,29 @@ static _Noreturn void watch(int fd, pid_t host, const struct boot *boot)
 
 int watchdog_start(const struct boot *boot)
 {
-	pid_t host = getpid(), pid;
-	int ends[2];
+	struct watched host;
+	int ends[2], error = watch_self(&host);
+	pid_t pid;
 
-	if (pipe2(ends, 0) < 0)
-		return -errno;
+	if (error)
+		return error;
+	if (pipe2(ends, 0) < 0) {
+		error = -errno;
+		unwatch(&host);
+		return error;
+	}
 	pid = fork();
 	if (pid == 0) {
 		close(ends[1]);
-		watch(ends[0], host, boot);
+		watch(ends[0], &host, boot);
 	}
+	if (pid < 0)
+		error = -errno;
+	unwatch(&host);
 	close(ends[0]);
-	if (pid < 0) {
-		int error = -errno;
-
+	if (error)
 		close(ends[1]);
-		return error;
-	}
-	return ends[1];
+	return error ? error : ends[1];
 }
 
 void watchdog_end(int fd)

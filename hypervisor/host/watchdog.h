@@ -12,7 +12,8 @@
  * that must survive before it says "taken over", so the image that is booted then
  * finds the same stream, the same memory and the same connections.
  *
- * It is a copy of the host process, so the host has another pid after such an accident.
+ * It is a copy of the host process, so the host has another pid after such an accident. It
+ * inherits SIGTERM and SIGINT that the other process had blocked until it has taken over.
  */
 #ifndef HYPERVISOR_HOST_WATCHDOG_H
 #define HYPERVISOR_HOST_WATCHDOG_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rings from the guest's side, see guest.h.  The layout is written here once more, apart from
- * the daemon's, so that a mistake there is seen.
+ * Rings from the guest's side, see guest.h.  The layout is the simulated host's, which is written
+ * apart from the daemon's, so that a mistake there is seen.
  */
 #define _GNU_SOURCE 1
 #include "guest.h"
 #include "fail.h"
 #include "hypervisor/host/protocol.h"
+#include "hypervisor/host/ring.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,14 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RING  1024u
 #define TRIES 10000 /* of 1 ms: how long a former player of the guest may take to leave */
-
-struct guest_page {
-	unsigned char req[RING], rsp[RING];
-	uint32_t req_cons, req_prod, rsp_cons, rsp_prod;
-	uint32_t features, connection, error, port;
-};
 
 struct guest *guest_new(const struct machine *machine, uint32_t domid)
 {
@@ -33,8 +27,8 @@ struct guest *guest_new(const struct machine *machine, uint32_t domid)
 		fail("out of memory");
 	guest->domid = domid;
 	guest->port = machine->ports[domid];
-	guest->page = (volatile struct guest_page *)(void *)(machine->memory +
-							     (size_t)domid * SIMXEN_PAGE_SIZE);
+	guest->page = (volatile struct ring_page *)(void *)(machine->memory +
+							    (size_t)domid * SIMXEN_PAGE_SIZE);
 	guest->evtchn = machine_evtchn(machine, domid, &cookie);
 	for (int i = 0; i < TRIES && error == -EBUSY; i++) {
 		if (i)
@@ -75,21 +69,21 @@ static void check(const struct guest *guest, uint32_t distance)
 
 	if (error)
 		fail("domain %u: the server reports error %u", guest->domid, error);
-	if (distance > RING)
+	if (distance > RING_SIZE)
 		fail("domain %u: the server wrote impossible indices", guest->domid);
 }
 
 size_t guest_put(struct guest *guest, const void *data, size_t len)
 {
-	volatile struct guest_page *page = guest->page;
+	volatile struct ring_page *page = guest->page;
 	const unsigned char *from = data;
 	uint32_t prod = page->req_prod, used = prod - load(&page->req_cons);
 
 	check(guest, used);
-	if (len > RING - used)
-		len = RING - used;
+	if (len > RING_SIZE - used)
+		len = RING_SIZE - used;
 	for (size_t i = 0; i < len; i++)
-		page->req[(prod + i) % RING] = from[i];
+		page->req[(prod + i) % RING_SIZE] = from[i];
 	store(&page->req_prod, prod + (uint32_t)len);
 	if (len && load(&page->req_cons) == prod)
 		send_word(guest, guest->port | SIMXEN_EVTCHN_NOTIFY);
@@ -98,7 +92,7 @@ size_t guest_put(struct guest *guest, const void *data, size_t len)
 
 size_t guest_get(struct guest *guest, void *data, size_t size)
 {
-	volatile struct guest_page *page = guest->page;
+	volatile struct ring_page *page = guest->page;
 	unsigned char *to = data;
 	uint32_t cons = page->rsp_cons;
 	size_t len = load(&page->rsp_prod) - cons;
@@ -107,9 +101,9 @@ size_t guest_get(struct guest *guest, void *data, size_t size)
 	if (len > size)
 		len = size;
 	for (size_t i = 0; i < len; i++)
-		to[i] = page->rsp[(cons + i) % RING];
+		to[i] = page->rsp[(cons + i) % RING_SIZE];
 	store(&page->rsp_cons, cons + (uint32_t)len);
-	if (len && load(&page->rsp_prod) - cons >= RING)
+	if (len && load(&page->rsp_prod) - cons >= RING_SIZE)
 		send_word(guest, guest->port | SIMXEN_EVTCHN_NOTIFY);
 	return len;
 }

@@ -15,10 +15,10 @@
 
 #include "machine.h"
 
-struct guest_page;
+struct ring_page;
 
 struct guest {
-	volatile struct guest_page *page;
+	volatile struct ring_page *page;
 	uint32_t domid;
 	uint32_t port;
 	int evtchn;

@@ -12,14 +12,11 @@ import os
 import re
 import socket
 import struct
-import subprocess
 import time
 from pathlib import Path
 
-from tests.lib.daemon import clean_environment, die_with_parent
 from tests.lib.xswire import Client
-from tests.simxen.host import SIMXEN, Host
-import peer
+from tests.simxen.host import Host, Store
 from side import TIMEOUT, Side
 
 HEADER = Path(__file__).resolve().parents[2] / "hypervisor" / "host" / "protocol.h"
@@ -124,15 +121,15 @@ class Ring:
         return data
 
 
-class HostedDaemon:
+class HostedDaemon(Store):
     """A daemon, ours or another one, on a simulated host with these domains."""
 
+    process = None
+
     def __init__(self, name, domids, program=None, options=()):
-        self.name = name
         self.host = Host()
-        self.process = None
         try:
-            self._start(program or peer.binary(name), options)
+            super().__init__(self.host, name, program, options)
             for domid in domids:
                 self.host.create(domid)
             self.host.wait_introduced(*domids)
@@ -141,50 +138,10 @@ class HostedDaemon:
             self.stop()
             raise
 
-    def _start(self, program, options):
-        rundir = Path(self.host.base) / "run"
-        rundir.mkdir()
-        self.socket = rundir / "socket"
-        self._output = rundir / "output"
-        command = [program, "-N"]
-        environment = clean_environment(SIMXEN_DIR=self.host.dir)
-        if self.name == "ours":
-            command += ["--rundir", str(rundir)]
-        else:
-            environment["LD_LIBRARY_PATH"] = peer.extracted()["PEER_LIBS"]
-        if self.name == "debian-ocaml":
-            config = rundir / "oxenstored.conf"
-            config.write_text(peer.OXENSTORED_CONFIG)
-            command = [program, "--no-fork", "--config-file", str(config)]
-        with open(self._output, "wb") as output:
-            self.process = subprocess.Popen(
-                [SIMXEN, "exec", "--rundir", str(rundir), "--", *command, *options],
-                env=environment, cwd=rundir, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
-        self.host.env["XENSTORED_RUNDIR"] = str(rundir)
-        self.host.wait(lambda: self._answers() or not self.alive(), "the daemon")
-        assert self.alive(), self.log()
-
-    def _answers(self):
-        try:
-            with Client(str(self.socket)) as client:
-                client.sync()
-            return True
-        except OSError:
-            return False
-
-    def alive(self):
-        return self.process.poll() is None
-
-    def log(self):
-        return self._output.read_text(errors="replace")
-
     def stop(self):
         """Ends the daemon and its host."""
         if self.process:
-            if self.alive():
-                self.process.kill()
-            self.process.wait()
+            self.close()
         self.host.close()
 
 

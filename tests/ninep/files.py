@@ -3,7 +3,6 @@
 
 import os
 import subprocess
-import time
 
 from tests.lib.daemon import ROOT, SANITIZER_REPORTS, die_with_parent
 from tests.simxen.host import SIMXEN, Host
@@ -91,6 +90,7 @@ class Site:
         self.host = Host()
         self.base = self.host.base
         self.env = self.host.env
+        self.wait = self.host.wait
         # The simulated host's libraries are loaded before a sanitizer's.
         self.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         self.processes = []
@@ -168,13 +168,6 @@ class Site:
         return guest, directory
 
     # -- life ------------------------------------------------------------------------------
-
-    @staticmethod
-    def wait(condition, what):
-        deadline = time.monotonic() + DEADLINE
-        while not condition():
-            assert time.monotonic() < deadline, f"waited too long for {what}"
-            time.sleep(0.01)
 
     def close(self):
         try:

@@ -140,10 +140,10 @@ class Host:
 class Store:
     """A daemon on a host: one of Debian's, unmodified, or "ours"."""
 
-    def __init__(self, host, name):
+    def __init__(self, host, name, program=None, more_options=()):
         self.host = host
         self.name = name
-        self.program = peer.binary(name)
+        self.program = program or peer.binary(name)
         self.rundir = os.path.join(host.base, "run")
         os.makedirs(self.rundir, exist_ok=True)
         options = ["-N"]
@@ -157,7 +157,7 @@ class Store:
         libraries = "" if name == "ours" else peer.extracted()["PEER_LIBS"]
         self.output = open(os.path.join(self.rundir, "output"), "wb")
         self.process = subprocess.Popen(
-            [SIMXEN, "exec", "--rundir", self.rundir, "--", self.program, *options],
+            [SIMXEN, "exec", "--rundir", self.rundir, "--", self.program, *options, *more_options],
             env=dict(host.env, LD_LIBRARY_PATH=libraries), cwd=self.rundir,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent)

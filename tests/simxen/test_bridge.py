@@ -52,6 +52,22 @@ def test_what_a_client_leaves_behind_is_ended(guest):
     assert stays.commit(stays.transaction_start())
 
 
+def test_a_watch_right_behind_a_reset(guest):
+    """A reset ends the watches that were set before it, also those of others, and no others."""
+    client, other = guest(), guest()
+    client.watch("data", "before")
+    other.watch("data", "others")
+    client.pipeline_ok([(xswire.Type.RESET_WATCHES, b"\0"),
+                        (xswire.Type.WATCH, xswire.strings("data", "behind"))])
+    assert client.wait_event() == ("data", "behind")
+    other.write("data/x", b"1")
+    assert client.wait_event() == ("data/x", "behind")
+    assert not client.drain_events() and not other.drain_events()
+    # It can be removed, and set again.
+    client.unwatch("data", "behind")
+    client.watch("data", "behind")
+
+
 def test_answers_go_to_those_who_asked(guest):
     clients = [guest() for _ in range(5)]
     for number, client in enumerate(clients):

@@ -15,7 +15,7 @@ import pytest
 
 from tests.lib.daemon import ROOT
 from tests.simxen.host import SIMXEN, Host
-from tests.simxen.images import NEWER, OLDER
+from tests.simxen.images import NEWER, OLDER, says
 
 COUNT = int(os.environ.get("COUNT", "1"))
 UPDATES = 20
@@ -516,6 +516,15 @@ class Process:
     def device(self, *arguments):
         return self.ask("DEVICE", *arguments)
 
+    def exec_loaded(self):
+        """The kexec hypercall that executes what is loaded; its argument is in a file."""
+        memory = os.memfd_create("kexec")
+        os.write(memory, struct.pack("<i", 2))
+        number = self.OPERATIONS.index("SIMXEN_KEXEC")
+        socket.send_fds(self.socket, [self.MESSAGE.pack(number, 0, 0, 0, 0, 0)], [memory])
+        os.close(memory)
+        return self.MESSAGE.unpack_from(self.socket.recv(65536))[1]
+
 
 @pytest.fixture
 def emulated(host):
@@ -554,6 +563,19 @@ def test_a_guest_that_does_not_stop(host, emulated):
     assert model.device(model.ANSWER, domid) == 0
     host.update()
     assert host.domains() == before
+
+
+def test_a_refused_image_leaves_the_one_before(host, emulated, tmp_path):
+    """The mechanism finds nothing wrong with the second one, but the rest of the host does."""
+    domid, model, _ = emulated
+    done = host.update(NEWER, "--patience", "200", check=False)
+    assert f"domain {domid} did not stop in time" in done.stderr
+    done = host.update(says(tmp_path / "other", hand_over=77), check=False)
+    assert "hand-over file has version 77" in done.stderr
+    assert model.device(model.ANSWER, domid) == 0
+    assert model.exec_loaded() == 0
+    # It is the newer one that runs now.
+    assert "too old" in host.update(OLDER, check=False).stderr
 
 
 def test_a_requester_that_goes_away_does_not_matter(host, emulated):

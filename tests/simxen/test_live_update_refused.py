@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates of the hypervisor that do not happen: the reason is said, and nobody else notices."""
 
+import os
 import signal
 
 import pytest
@@ -196,6 +197,22 @@ def test_one_that_hangs(tmp_path):
         assert "fell silent" in refusal(host, broken)
         host.update()
         assert host.domains()[domid][1] == unique
+
+
+@machine_code
+@pytest.mark.parametrize("end", ["silent", "dead"])
+def test_a_signal_that_nobody_had_time_for(tmp_path, end):
+    """It came when the next one had not taken over, and is for the host that comes back."""
+    patience = "1" if end == "silent" else "60"
+    with Host(env={"SIMXEN_WATCHDOG_SECONDS": patience}) as host:
+        host.expected_exit = -signal.SIGKILL
+        update = images.Interrupted(host, tmp_path)
+        os.kill(update.pid, signal.SIGTERM)
+        if end == "dead":
+            os.kill(update.pid, signal.SIGKILL)
+        _, said = update.updater.communicate(timeout=60)
+        assert "before it had taken over" in said
+        host.wait(lambda: not os.path.exists(os.path.join(host.dir, "pid")), "the host to end")
 
 
 def test_one_that_does_not_start(life, host, tmp_path):

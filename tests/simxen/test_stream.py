@@ -106,6 +106,13 @@ def test_optional_records(simxen):
     assert simxen("check", data).returncode == 1
 
 
+def test_text_cannot_do_anything_to_a_terminal(simxen):
+    data = stream(two_domains(), record(SOFTWARE, b"\x1b[2Jwritten\x9b\r\n\0\0", optional=True))
+    assert "  ?[2Jwritten???\n" in simxen("show", data).stdout
+    data = data.replace(b"random", b"ran\x1b[m")
+    assert "ids ran?[m, " in simxen("show", data).stdout
+
+
 def test_bad_domain(simxen):
     sections = list(two_domains())
     sections[1] = sections[1][:-1] + b"\1"

@@ -7,18 +7,15 @@ dom0; those that are about the domain alone are in dom0/.
 """
 
 import argparse
-import fcntl
-import os
 import pathlib
 import sys
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path.insert(0, str(TOP / "tests" / "xen"))
 
 import images  # noqa: E402
-from tally import Tally, end, run_machine  # noqa: E402
+from tally import run, run_machine  # noqa: E402
 
 SILENCE = 150
 LIMIT = 900
@@ -68,21 +65,11 @@ def main():
     parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for the whole run")
     options = parser.parse_args()
 
-    start = time.monotonic()
-    images.OUT.mkdir(parents=True, exist_ok=True)
-    lock = open(images.OUT / "lock", "w")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # the files of a run have fixed names
-    settings = {"xenstored": "daemon" if options.daemon else "ours", "only": options.only, "long": options.long, "linux": False,
-                "misbehave": "", "boot": "bench" if options.bench else ""}
-    tally = Tally()
-    try:
-        ingredients = images.Ingredients(os.environ.get("XEN_ELF"), os.environ.get("XEN_TOOLS"))
-        boot(tally, ingredients, options, settings)
-    except (images.Missing, FileNotFoundError) as what:
-        print(f"check-stubdom: {what}")
-        print("0 passed, 1 failed, 0 skipped")
-        return 1
-    return end(tally, time.monotonic() - start)
+    settings = {"xenstored": "daemon" if options.daemon else "ours", "only": options.only,
+                "long": options.long, "linux": False, "misbehave": "",
+                "boot": "bench" if options.bench else ""}
+    return run("check-stubdom",
+               lambda tally, ingredients: boot(tally, ingredients, options, settings))
 
 
 if __name__ == "__main__":

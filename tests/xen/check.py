@@ -9,14 +9,12 @@ failure is ours.
 """
 
 import argparse
-import fcntl
-import os
 import pathlib
 import sys
 import time
 
 import images
-from tally import Tally, end, run_machine
+from tally import Tally, run, run_machine
 
 SILENCE = 150  # no check takes that long without a word
 LIMIT = 900
@@ -98,29 +96,21 @@ def main():
     parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for the whole run")
     options = parser.parse_args()
 
-    start = time.monotonic()
-    images.OUT.mkdir(parents=True, exist_ok=True)
-    lock = open(images.OUT / "lock", "w")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # the files of a run have fixed names
     settings = {"xenstored": options.xenstored, "only": options.only, "long": options.long,
                 "linux": not options.no_linux, "misbehave": "", "boot": ""}
     ours = options.xenstored == "ours"
     daemon = pathlib.Path(options.daemon).resolve() if ours else None
-    try:
-        ingredients = images.Ingredients(os.environ.get("XEN_ELF"), os.environ.get("XEN_TOOLS"))
-        control = pathlib.Path(options.control).resolve()
-        tally = Tally()
+    control = pathlib.Path(options.control).resolve()
+
+    def machines(tally, ingredients):
         if TAKE_OVER not in options.only:
             boot(ingredients, options.limit, SILENCE, settings, daemon, control, tally=tally)
         if ours and (not options.only or TAKE_OVER in options.only):
             take_over(tally, ingredients, options.limit, settings, daemon, control)
         if not options.only and not options.no_self_test:
             self_test(tally, ingredients, settings, daemon, control)
-    except (images.Missing, FileNotFoundError) as what:
-        print(f"check-xen: {what}")
-        print("0 passed, 1 failed, 0 skipped")
-        return 1
-    return end(tally, time.monotonic() - start)
+
+    return run("check-xen", machines)
 
 
 if __name__ == "__main__":

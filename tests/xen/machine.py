@@ -11,10 +11,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import tempfile
 import time
+
+from keys import Keys
 
 XEN_OPTIONS = "console=com1 com1=115200,8n1 noreboot=1 guest_loglvl=all"
 # Most of these save seconds of emulated work that has nothing to do with the store.
@@ -33,20 +33,21 @@ class Machine:
         self.results = directory / "results"
         for path in (self.console, self.results):
             path.write_bytes(b"")
-        self.keys = os.path.join(tempfile.mkdtemp(prefix="xen-console-"), "keys")
+        self.keys = Keys()
         program = shutil.which("qemu-system-x86_64")
         if not program:
             raise FileNotFoundError("no qemu-system-x86_64 here; run: sh tests/deps.sh --xen")
         self.command = [
             program, "-accel", "tcg", "-cpu", CPU, "-m", str(memory), "-smp", "1",
             "-display", "none", "-monitor", "none", "-no-reboot", "-nodefaults",
-            "-chardev", f"socket,id=console,path={self.keys},server=on,wait=off,"
+            "-chardev", f"socket,id=console,path={self.keys.path},server=on,wait=off,"
                         f"logfile={self.console}",
             "-serial", "chardev:console", "-serial", f"file:{self.results}",
             "-kernel", str(hypervisor),
             "-append", f"{XEN_OPTIONS} dom0_mem={dom0_memory}M,max:{dom0_memory}M",
             "-initrd", f"{kernel} {KERNEL_OPTIONS},{dom0}",
         ]
+        self.up = False
         self.position = 0
         self.rest = b""
 
@@ -67,21 +68,22 @@ class Machine:
         found = PANIC.search(self.console.read_bytes())
         return found and found.group(0).decode("latin-1").strip()
 
+    def _is_up(self):
+        """Whether the hypervisor has said that the console is dom0's now; it takes keys then."""
+        self.up = self.up or b"Serial input to DOM0" in self.console.read_bytes()
+        return self.up
+
     def _ask_hypervisor(self):
         """A machine that is silent: have the hypervisor print what it knows into the console.
 
-        Three times control-A turns the line over to it; run queues, domains with their event
-        channels, and the registers of dom0 are what tells a lost event from a busy loop.
+        Run queues, domains with their event channels, and the registers of dom0 are what tells a
+        lost event from a busy loop.
         """
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-                line.settimeout(5)
-                line.connect(self.keys)
-                for key in (b"\x01\x01\x01", b"r", b"q", b"e", b"0", b"d"):
-                    line.sendall(key)
-                    time.sleep(2)
-        except OSError:
-            pass
+        for key in b"r", b"q", b"e", b"0", b"d":
+            self.keys.press(key)
+            for _ in range(20):
+                time.sleep(0.1)
+                self.keys.turn(False)
 
     def run(self, take, silence, limit):
         """Boots, passes each message to take(). Returns None at its end, or what is wrong."""
@@ -97,6 +99,7 @@ class Machine:
                         return message.get("text")
                     take(message)
                 now = time.monotonic()
+                self.keys.turn(self._is_up())
                 if self._panic():
                     return f"it panicked: {self._panic()}"
                 if gone:
@@ -113,7 +116,7 @@ class Machine:
                 process.kill()
             process.wait()
             process.stdout.close()
-            shutil.rmtree(os.path.dirname(self.keys), ignore_errors=True)
+            self.keys.close()
 
     def console_tail(self, lines=40):
         text = self.console.read_bytes().decode("latin-1").replace("\r", "")

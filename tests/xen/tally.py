@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Booting a machine for checks, and counting what they report."""
 
+import fcntl
+import os
+import time
+
+import images
 from machine import Machine
 
 
@@ -68,11 +73,25 @@ def run_machine(tally, directory, hypervisor, kernel, dom0, silence, limit, **ma
     return machine
 
 
-def end(tally, seconds):
-    """Says what was skipped and the counts. Returns the exit status."""
+def run(name, boot):
+    """Lets boot(tally, ingredients) run its machines, when no other run does.
+
+    Says what was skipped, and the counts. Returns the exit status.
+    """
+    start = time.monotonic()
+    images.OUT.mkdir(parents=True, exist_ok=True)
+    lock = open(images.OUT / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the files of a run have fixed names
+    tally = Tally()
+    try:
+        boot(tally, images.Ingredients(os.environ.get("XEN_ELF"), os.environ.get("XEN_TOOLS")))
+    except (images.Missing, FileNotFoundError) as what:
+        print(f"{name}: {what}")
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
     for line in tally.skips:
         print(line)
     counts = tally.outcomes
-    print(f"{seconds:.0f} s")
+    print(f"{time.monotonic() - start:.0f} s")
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] or not counts["passed"] else 0

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The start of dom0 in the order in which a distribution has it with XENSTORETYPE=domain."""
+"""The start of the Xenstore domain, as a distribution has it with XENSTORETYPE=domain."""
 
 import os
 
-import xswire
-from framework import Skip, check, equal, wait_until
+from framework import Skip, check, equal
 from host import command
 from stub_host import IMAGE, MEMORY_MB
 
@@ -39,39 +38,4 @@ def second(host):
     equal(host.client.read("/tool/xenstored/domid"), b"1")
 
 
-@check("xen-init-dom0 makes dom0's part of the store")
-def init_dom0(host):
-    command("xen-init-dom0")
-    equal(host.client.read("/local/domain/0/domid"), b"0")
-    equal(host.client.read("/local/domain/0/name"), b"Domain-0")
-
-
-@check("xenconsoled starts, stays, and has what the domain says on its console")
-def console_daemon(host):
-    command("xenconsoled", "--log=all", "--log-dir=/var/log/xen", "--pid-file=/run/xenconsoled.pid")
-    path = "/run/xenconsoled.pid"
-    pid = wait_until(lambda: os.path.exists(path) and open(path).read().strip(), "a pid file")
-    if not host.domid:
-        return
-    log = "/var/log/xen/guest-Xenstore.log"
-    wait_until(lambda: os.path.exists(log) and "xenstored" in open(log).read(), log)
-    assert os.path.exists(f"/proc/{pid}")
-
-
-@check("xl list shows dom0 and the Xenstore domain")
-def list_domains(host):
-    names = [line.split()[0] for line in command("xl", "list").output.splitlines()[1:]]
-    equal(names, ["Domain-0", "Xenstore"])
-    assert host.client.is_introduced(0)
-
-
-@check("requests that the daemon answers are answered here, by the same code")
-def control(host):
-    assert "live-update" in command("xenstore-control", "help").output
-    command("xenstore-control", "check")
-    with host.new_client() as other:
-        equal(other.error_of(xswire.Type.READ, b"/none\0"), "ENOENT")
-
-
-for function in (start, init_dom0, console_daemon):
-    function.start = True
+start.start = True

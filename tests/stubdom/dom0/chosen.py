@@ -6,6 +6,7 @@ there is time for.
 """
 
 CHOSEN = {
+    "checks_start": ("init_dom0", "console_daemon"),
     "checks_store": (
         "dom0_introduced", "test_xenstore", "clients", "order", "large_values",
         "transaction", "conflict", "abandoned", "ring_watch", "crowd",

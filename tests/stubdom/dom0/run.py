@@ -3,6 +3,8 @@
 
 # Each registers its checks, in this order. Protocol tests come last: they leave nodes behind.
 import checks_stub_start  # noqa: F401
+import checks_start  # noqa: F401
+import checks_stub_dom0  # noqa: F401
 import checks_stub_files  # noqa: F401
 import checks_store  # noqa: F401
 import checks_guests  # noqa: F401
