@@ -195,8 +195,7 @@ static void number_clients(struct core *core)
 	TAILQ_FOREACH(client, &core->clients, link)
 		client->image_id = 0;
 	core->image_clients = 0;
-	core->image_causes = 0;
-	core->images++;
+	image_number_causes(core);
 }
 
 int image_finish(struct image_base *base, const struct image_process *process,

@@ -192,6 +192,8 @@ int save_node(const struct core *core, const uint64_t *record, struct stream_wri
 
 int save_domains(struct core *core, struct stream_writer *writer);
 int save_global_quota(const struct core *core, struct stream_writer *writer);
+/* A new image, or a fragment, whose causes are numbered anew. */
+void image_number_causes(struct core *core);
 int save_events(struct core *core, const struct client *client, uint32_t id,
 		struct stream_writer *writer);
 int save_statistics(struct core *core, struct stream_writer *writer);
