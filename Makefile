@@ -54,8 +54,8 @@ DAEMON_OBJECTS := $(call objects,$(filter-out %/main.c,$(call sources,xenstored/
 CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call sources,xenstored/control-client)))
 # What of the stub domain runs in an ordinary process too: into the unit tests.
 UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
-PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c update-file.c update-start.c $(addprefix ring0/, \
-	arguments.c clock.c events.c grants.c memory.c memory-map.c state.c)))
+PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c update-adopt.c update-file.c update-start.c $(addprefix ring0/, \
+	arguments.c clock.c events.c events-exchange.c grants.c memory.c memory-map.c state.c)))
 # 9pfs: both ends' protocol; the front-end; the server.
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
@@ -68,7 +68,8 @@ UNIT_DIRS  := $(CORE_DIRS) liveupdate hypervisor hypervisor/host hypervisor/libs
 UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/test-*.c)))
 # Need the stub domain's fixed addresses, where the sanitizers have their own memory. So "check" runs
 # these without, and all others with sanitizers.
-CHECKED_TESTS := $(filter %/stubdom/test-host %/stubdom/test-update-start,$(UNIT_TESTS))
+CHECKED_TESTS := $(filter %/stubdom/test-host %/stubdom/test-update-start \
+	%/stubdom/test-update-adopt,$(UNIT_TESTS))
 ifeq ($(VARIANT),asan)
 UNIT_TESTS := $(filter-out $(CHECKED_TESTS),$(UNIT_TESTS))
 CHECKED_TESTS := $(UNIT_TESTS)

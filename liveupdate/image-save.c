@@ -179,6 +179,25 @@ static int check_foreign(const struct core *core)
 	return 0;
 }
 
+/* The own domain's ring, which has no client: ours talks to itself without one. */
+static int save_own_ring(struct core *core, const struct image_process *process,
+			 struct stream_writer *writer)
+{
+	const struct domain *own = domain_find(&core->state.domains, core->state.domains.own_domid);
+	struct stream_connection out = {.id = ++core->image_clients,
+					.type = STREAM_RING,
+					.target = STREAM_NO_TARGET,
+					.fd = -1,
+					.port = process->own_port};
+
+	if (!own || own->client)
+		return 0;
+	out.domid = own->domid;
+	out.has_unique_id = writer->dialect->unique_ids;
+	out.unique_id = own->unique_id;
+	return stream_put_connection(writer, &out);
+}
+
 static int save_requester(const struct image_requester *requester, struct stream_writer *writer)
 {
 	struct stream_update update = {.conn_id = requester->client->image_id,
@@ -265,6 +284,8 @@ int image_save(struct core *core, const struct image_process *process,
 		error = save_global_quota(core, writer);
 	if (!error)
 		error = save_clients(core, requester, writer);
+	if (!error && process->has_own_ring)
+		error = save_own_ring(core, process, writer);
 	if (!error)
 		error = save_nodes(core, writer);
 	if (!error)

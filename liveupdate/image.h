@@ -21,6 +21,12 @@ struct image_process {
 	int32_t listen_fd, evtchn_fd; /* -1 = none */
 	uint64_t created;	      /* now, in seconds since 1970 */
 	const char *failure;	      /* restoring after an update that failed: why; else NULL */
+	/*
+	 * For other readers: that our own domain has a ring as others have, without anything in it,
+	 * with this local port. A reader that is a domain itself needs to know its own.
+	 */
+	bool has_own_ring;
+	uint32_t own_port;
 	void *data;
 	/* A client of the inherited socket @fd. Returns NULL: it could not be taken over. */
 	struct client *(*adopt_socket)(void *data, int fd);

@@ -281,11 +281,24 @@ int image_restore_input(struct client *client, const struct stream_connection *i
 	return 0;
 }
 
+/* Another xenstored talks to itself over a ring. We do not; but it tells who we are. */
+static int know_own_ring(struct restore *restore, const struct stream_connection *in)
+{
+	struct domain *own = restore_know(restore, in->domid);
+
+	if (own && in->has_unique_id)
+		own->unique_id = in->unique_id;
+	return 0;
+}
+
 int restore_connection(struct restore *restore, const struct stream_connection *in)
 {
 	struct client *client;
 	int error;
 
+	if (in->type == STREAM_RING && restore->process->has_own_ring &&
+	    in->domid == restore->core->state.domains.own_domid)
+		return know_own_ring(restore, in);
 	if (in->type == STREAM_SOCKET)
 		client = restore->process->adopt_socket(restore->process->data, in->fd);
 	else

@@ -3,6 +3,7 @@
 #include "liveupdate/update-session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@ void update_session_init(struct update_session *session, struct core *core,
 void update_session_end(struct update_session *session)
 {
 	session->ended(session->data);
+	core_hold_transactions(session->core, false);
+	core_hold_input(session->core, false);
+	session->drained_since = 0;
 	free(session->cmdline);
 	session->cmdline = NULL;
 	message_free(session->answer);

@@ -26,10 +26,11 @@ struct update_session {
 	char *cmdline;	      /* of "-c"; NULL = as the present one */
 	bool started;	      /* "-s" was sent: the answer is owed */
 	bool force;
-	unsigned int timeout; /* seconds */
-	unsigned int version; /* of the stream */
-	bool version_said;    /* by "-v" */
-	uint64_t since;	      /* ms, of the start */
+	unsigned int timeout;	/* seconds */
+	unsigned int version;	/* of the stream */
+	bool version_said;	/* by "-v" */
+	uint64_t since;		/* ms, of the start */
+	uint64_t drained_since; /* ms: since then nothing is received; 0 = it is */
 	enum update_session_kind kind;
 	struct image_requester requester;
 	/* For the requester: made before anything is begun, since what has happened must be told.
@@ -57,6 +58,16 @@ bool update_session_is_mine(const struct update_session *session, const struct r
  */
 int update_session_control(struct update_session *session, struct request *request,
 			   const struct arg *args, size_t count, struct control_text *out);
+
+/**
+ * Before another xenstored takes over: have open transactions come to their end, which it cannot
+ * take, unless force decides that they may be lost, and requests that are under way. From the first
+ * call to the end of the session nobody begins a transaction who has none (spec: live-update.md
+ * section 1).
+ * @why: set to the answer when the time is over, which ends the wait; else NULL
+ * Returns 0, or the ms until it is to be called again.
+ */
+int update_session_become_quiet(struct update_session *session, const char **why);
 
 /** End the session without an answer. */
 void update_session_end(struct update_session *session);

@@ -7,6 +7,7 @@ behind.
 """
 
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from tests.lib.daemon import Daemon  # noqa: E402
+
+# What a shell starts in the background ignores SIGINT, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

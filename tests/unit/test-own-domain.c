@@ -6,6 +6,7 @@
  */
 #include "core/domains.h"
 #include "guests.h"
+#include "liveupdate/image.h"
 
 struct world_of_two {
 	struct harness *h;
@@ -124,6 +125,85 @@ static void test_its_own_ring_is_not_exempt(void **state)
 	harness_free(world.h);
 }
 
+static int no_ring(void *data, unsigned int domid, uint32_t port, struct transport **transport)
+{
+	(void)data;
+	(void)port;
+	(void)transport;
+	if (domid == 1)
+		fail_msg("our own ring is not to be mapped");
+	return -ENOENT;
+}
+
+static struct client *no_socket(void *data, int fd)
+{
+	(void)data;
+	(void)fd;
+	return NULL;
+}
+
+/*
+ * Another xenstored that is a domain knows its own nodes' owner by a ring of its own, which ours
+ * does not have; and has one, which means nothing to us.
+ */
+static void test_other_readers_are_told_of_its_ring(void **state)
+{
+	static const char name[] = "/local/domain/1/name";
+	struct world_of_two world = start();
+	struct core_config config = harness_config();
+	struct harness *restored;
+	const struct node *found;
+	struct image_process process = {.listen_fd = -1,
+					.evtchn_fd = -1,
+					.has_own_ring = true,
+					.own_port = 77,
+					.adopt_ring = no_ring,
+					.adopt_socket = no_socket};
+	struct image_requester requester = {0};
+	struct stream_buffer image = {0};
+	struct stream_writer writer;
+	struct stream_reader reader;
+	struct stream_record record;
+	struct stream_error error;
+	struct image_report report;
+	unsigned int rings = 0, nodes_before = 0;
+
+	(void)state;
+	node(world.h, name, "n1");
+	assert_int_equal(stream_writer_init(&writer, stream_dialect_find("4.22"), 0,
+					    stream_buffer_put, &image),
+			 0);
+	assert_int_equal(image_save(world.h->core, &process, &requester, &writer), 0);
+	assert_int_equal(stream_reader_init(&reader, image.data, image.len, &error), 0);
+	while (stream_next(&reader, &record, &error) == STREAM_RECORD) {
+		nodes_before += record.type == STREAM_NODE && !rings;
+		if (record.type != STREAM_CONNECTION || record.connection.type != STREAM_RING ||
+		    record.connection.domid != 1)
+			continue;
+		rings++;
+		assert_int_equal(record.connection.port, 77);
+		assert_int_equal(record.connection.input_len, 0);
+		assert_int_equal(record.connection.output_len, 0);
+	}
+	assert_int_equal(rings, 1);
+	assert_int_equal(nodes_before, 0);
+	harness_free(world.h);
+
+	config.own_domid = 1;
+	config.priv_domid = 0;
+	restored = harness_new_with(&config);
+	harness_create(restored, 1);
+	assert_int_equal(image_restore(restored->core, &process, image.data, image.len, &report),
+			 0);
+	assert_int_equal(report.dropped_nodes, 0);
+	found = tree_find(&restored->core->state.live, name, strlen(name));
+	assert_non_null(found);
+	assert_int_equal(found->perms->entry[0].domid, 1);
+	assert_null(domain_find(&restored->core->state.domains, 1)->client);
+	harness_free(restored);
+	stream_buffer_deinit(&image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_sockets_are_exempt_from_quotas_all_the_same),
 		cmocka_unit_test(test_neither_of_the_two_can_be_released),
 		cmocka_unit_test(test_its_own_ring_is_not_exempt),
+		cmocka_unit_test(test_other_readers_are_told_of_its_ring),
 	};
 
 	return run_group(tests);

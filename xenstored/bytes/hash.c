@@ -5,54 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes/siphash.h"
+
 /* Buckets moved for each insertion while growing: more than one, so that growing ends in time. */
 #define MOVE_STEP 4
-
-static inline uint64_t rotl(uint64_t x, int b)
-{
-	return (x << b) | (x >> (64 - b));
-}
-
-#define SIPROUND                                                                                   \
-	do {                                                                                       \
-		v0 += v1;                                                                          \
-		v1 = rotl(v1, 13) ^ v0;                                                            \
-		v0 = rotl(v0, 32);                                                                 \
-		v2 += v3;                                                                          \
-		v3 = rotl(v3, 16) ^ v2;                                                            \
-		v0 += v3;                                                                          \
-		v3 = rotl(v3, 21) ^ v0;                                                            \
-		v2 += v1;                                                                          \
-		v1 = rotl(v1, 17) ^ v2;                                                            \
-		v2 = rotl(v2, 32);                                                                 \
-	} while (0)
 
 uint64_t hash_bytes(const struct hash_secret *secret, uint64_t seed, const void *data, size_t len)
 {
 	const unsigned char *at = data;
-	uint64_t k1 = secret->k1 ^ seed;
-	uint64_t v0 = secret->k0 ^ 0x736f6d6570736575ULL;
-	uint64_t v1 = k1 ^ 0x646f72616e646f6dULL;
-	uint64_t v2 = secret->k0 ^ 0x6c7967656e657261ULL;
-	uint64_t v3 = k1 ^ 0x7465646279746573ULL;
-	uint64_t last = (uint64_t)len << 56, m;
+	uint64_t last = (uint64_t)len << 56, m, v[4];
 
+	siphash_start(v, secret->k0, secret->k1 ^ seed);
 	for (size_t n = len / 8; n; n--, at += 8) {
 		memcpy(&m, at, 8);
-		v3 ^= m;
-		SIPROUND;
-		v0 ^= m;
+		v[3] ^= m;
+		siphash_round(v);
+		v[0] ^= m;
 	}
 	for (size_t i = 0; i < len % 8; i++)
 		last |= (uint64_t)at[i] << (8 * i);
-	v3 ^= last;
-	SIPROUND;
-	v0 ^= last;
-	v2 ^= 0xff;
-	SIPROUND;
-	SIPROUND;
-	SIPROUND;
-	return v0 ^ v1 ^ v2 ^ v3;
+	v[3] ^= last;
+	siphash_round(v);
+	v[0] ^= last;
+	v[2] ^= 0xff;
+	siphash_round(v);
+	siphash_round(v);
+	siphash_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 void hash_init(struct hash *table)

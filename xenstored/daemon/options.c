@@ -415,3 +415,18 @@ int options_parse(struct options *options, int argc, char **argv, FILE *err)
 		return reject(options, "%s: No arguments desired", argv[0]);
 	return OPTIONS_RUN;
 }
+
+size_t options_own_words(char *const *argv)
+{
+	static const char *const names[] = {"--rundir", "--domstate"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t len = strcspn(argv[0], "=");
+
+		/* Names may be abbreviated as far as they are still ours alone. */
+		if (len < 3 || len > strlen(names[i]) || strncmp(argv[0], names[i], len) != 0)
+			continue;
+		return argv[0][len] || !argv[1] ? 1 : 2;
+	}
+	return 0;
+}

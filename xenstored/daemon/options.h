@@ -122,6 +122,12 @@ void options_usage(FILE *out);
 /** Prints the name and version of the program. */
 void options_version(FILE *out);
 
+/**
+ * How many words at @argv, which ends with NULL, are an option that no other xenstored has: it
+ * would take its value for a stray argument and not start. 0: it is another word.
+ */
+size_t options_own_words(char *const *argv);
+
 /** The name of a back-end as --domstate takes it. */
 const char *options_domstate_name(enum options_domstate domstate);
 

@@ -8,24 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * How many words at @argv are an option that no other xenstored has, which would take its value for
- * a stray argument and not start.
- */
-static size_t own_option(char *const *argv)
-{
-	static const char *const names[] = {"--rundir", "--domstate"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		size_t len = strcspn(argv[0], "=");
-
-		/* Names may be abbreviated as far as they are still ours alone. */
-		if (len < 3 || len > strlen(names[i]) || strncmp(argv[0], names[i], len) != 0)
-			continue;
-		return argv[0][len] || !argv[1] ? 1 : 2;
-	}
-	return 0;
-}
+#include "daemon/options.h"
 
 char **update_arguments(const struct update *update, bool foreign)
 {
@@ -50,7 +33,7 @@ char **update_arguments(const struct update *update, bool foreign)
 			argv[count++] = word;
 	} else {
 		for (size_t i = 1; update->argv[i]; i++) {
-			size_t skip = foreign ? own_option(update->argv + i) : 0;
+			size_t skip = foreign ? options_own_words(update->argv + i) : 0;
 
 			if (skip)
 				i += skip - 1;

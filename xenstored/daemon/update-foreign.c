@@ -16,17 +16,9 @@
 #include <unistd.h>
 
 #include "core/domains.h"
-#include "daemon/log.h"
 #include "daemon/paths.h"
 #include "liveupdate/foreign.h"
 #include "liveupdate/stream-check.h"
-
-/* How soon open transactions are looked at again. */
-#define WAIT_MS 100
-
-/* The same for requests that cannot be handled yet, and how long they are waited for. */
-#define DRAIN_AGAIN_MS 5
-#define DRAIN_MS       1000u
 
 /* Whether the file holds an image that a receiver can rely on. */
 static bool image_is_sound(const struct update *update, int fd)
@@ -181,89 +173,6 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	return why;
 }
 
-/* Whether @client has had transactions open all the time for at least @ms. */
-static bool is_long(const struct core *core, const struct client *client, uint64_t ms)
-{
-	return client->transaction_count && core->now - client->transactions_since >= ms;
-}
-
-/* Whether all clients that have transactions open have had some for at least @ms. */
-static bool all_are_long(const struct core *core, uint64_t ms)
-{
-	const struct client *client;
-
-	TAILQ_FOREACH(client, &core->clients, link)
-		if (client->transaction_count && !is_long(core, client, ms))
-			return false;
-	return true;
-}
-
-/* Who has had transactions open for at least @ms. */
-static const char *list_long(const struct core *core, uint64_t ms)
-{
-	static char text[WIRE_PAYLOAD_MAX - 64];
-	const struct client *client;
-	size_t start, used;
-
-	start = used = (size_t)snprintf(text, sizeof(text),
-					"Domains with long running transactions:");
-	TAILQ_FOREACH(client, &core->clients, link)
-		if (is_long(core, client, ms) && used < sizeof(text) - 64)
-			used += (size_t)snprintf(
-				text + used, sizeof(text) - used, "\nDomain %u: %llu s",
-				client->identity.domid,
-				(unsigned long long)((core->now - client->transactions_since) /
-						     1000));
-	return used > start ? text : "Overlapping transactions";
-}
-
-/*
- * Another xenstored cannot take open transactions over: wait, or let force decide. Nobody has to
- * wait for those that have been open too long already (spec: cli-and-control.md section 7).
- */
-static bool may_lose_transactions(struct update *update, const char **why)
-{
-	const struct core *core = update->core;
-	uint64_t timeout = (uint64_t)update->session.timeout * 1000;
-	bool waited = core->now - update->session.since >= timeout;
-
-	*why = NULL;
-	if (!core->transaction_count)
-		return true;
-	if (update->session.force && (waited || all_are_long(core, timeout)))
-		return true;
-	if (waited)
-		*why = list_long(core, timeout);
-	return false;
-}
-
-/*
- * Whether all requests that have been received are through. Those that are in an image other
- * xenstoreds carry out in any order, the last one first, and behind what they receive themselves.
- * A guest that is not served for its quotas, and what stands behind the start, are not waited for.
- */
-static bool is_drained(struct update *update)
-{
-	const struct core *core = update->core;
-	const struct client *client;
-
-	if (!update->drained_since)
-		update->drained_since = core->now ? core->now : 1;
-	core_hold_input(update->core, true);
-	TAILQ_FOREACH(client, &core->clients, link) {
-		if (client == update->session.requester.client || client->ignored ||
-		    !client_has_request(client))
-			continue;
-		if (core->now - update->drained_since < DRAIN_MS)
-			return false;
-		log_message(LOG_WARNING,
-			    "live-update: requests of domain %u that cannot be handled now may be "
-			    "carried out in another order",
-			    client->identity.domid);
-	}
-	return true;
-}
-
 /* What is it, and in what form can it be told the state? Returns why it cannot, or NULL. */
 static const char *look_at_program(struct update *update, struct foreign *foreign)
 {
@@ -289,15 +198,14 @@ int update_foreign_run(struct update *update, const char **why)
 {
 	struct foreign foreign;
 	char **argv;
+	int wait;
 
 	*why = look_at_program(update, &foreign);
 	if (*why)
 		return 0;
-	core_hold_transactions(update->core, true);
-	if (!may_lose_transactions(update, why))
-		return WAIT_MS;
-	if (!is_drained(update))
-		return DRAIN_AGAIN_MS;
+	wait = update_session_become_quiet(&update->session, why);
+	if (wait || *why)
+		return wait;
 	argv = update_arguments(update, true);
 	signals_hold_end(update->signals);
 	*why = argv ? replace_foreign(update, &foreign, argv) : "Allocation failure.";

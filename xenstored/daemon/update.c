@@ -18,10 +18,7 @@ static void session_ended(void *data)
 	struct update *update = data;
 
 	update_own_cancel(update);
-	core_hold_transactions(update->core, false);
-	core_hold_input(update->core, false);
 	update->kind = UPDATE_UNKNOWN;
-	update->drained_since = 0;
 }
 
 void update_init(struct update *update, struct core *core, struct host *host,

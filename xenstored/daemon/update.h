@@ -58,9 +58,7 @@ struct update {
 	struct abilities abilities; /* of that file, if it is of our kind */
 	int kind; /* of that file: enum abilities_kind, once it has been looked at */
 	struct update_own own;
-	uint64_t drained_since; /* ms: for a foreign one nothing has been received since; 0 = it is
-				 */
-	bool helpers_left;	/* that have ended or will, whose status is to be taken */
+	bool helpers_left;		 /* that have ended or will, whose status is to be taken */
 	struct inheritance *inheritance; /* what the image to be restored came with, or NULL */
 	bool succeeds; /* an oxenstored, whose requester will ask for the answer */
 };

@@ -24,8 +24,8 @@ static bool saved_fits(const struct ninep *fe, const struct ninep_saved *saved)
 static bool connection_fits(const struct ninep *fe, const struct ninep_saved *saved)
 {
 	return saved->connected && saved->port && saved->granted >= 1 + (1U << saved->order) &&
-	       saved->msize <= P9_RING_SIZE(saved->order) && saved->fids < 1U << FIDS &&
-	       saved->tag <= P9_NOTAG && p9_room(&fe->out) >= 0 && p9_available(&fe->in) >= 0;
+	       saved->msize <= P9_RING_SIZE(saved->order) && saved->tag <= P9_NOTAG &&
+	       p9_room(&fe->out) >= 0 && p9_available(&fe->in) >= 0;
 }
 
 static void restore(struct ninep *fe, const struct ninep_saved *saved)
@@ -223,6 +223,30 @@ int ninep_flush(struct ninep *fe, uint64_t deadline)
 	}
 	fe->waiting = false;
 	return flushed(fe) ? 0 : why_not(fe);
+}
+
+/* Whether nothing is under way, and no file is open. */
+static bool only_root(const struct ninep *fe)
+{
+	return ninep_connected(fe) && !fe->asked && fe->fids == 1U << FID_ROOT;
+}
+
+int ninep_leave(struct ninep *fe, uint64_t deadline)
+{
+	int error = ninep_flush(fe, deadline);
+	bool more = true;
+
+	for (unsigned int i = 0; i < NINEP_SLOTS; i++)
+		ninep_append_open(fe, (enum ninep_slot)i, NULL);
+	fe->waiting = true;
+	while (!only_root(fe) && more) {
+		ninep_turn(fe);
+		more = only_root(fe) || wait_round(fe, deadline);
+	}
+	fe->waiting = false;
+	if (!error && !only_root(fe))
+		error = why_not(fe);
+	return error;
 }
 
 /* Stands in front of the caller's done(). */

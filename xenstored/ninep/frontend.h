@@ -198,6 +198,14 @@ uint64_t ninep_dropped_lines(const struct ninep *fe, enum ninep_slot slot);
  */
 int ninep_flush(struct ninep *fe, uint64_t deadline);
 
+/**
+ * Leave the connection to a front-end of another kind: all files are closed, after what is queued
+ * for them, and only the root is still known to the back-end. Waits until @deadline. Nothing is
+ * written from then on, unless ninep_append_open() is called anew. Returns 0, -ETIMEDOUT,
+ * -ENOTCONN.
+ */
+int ninep_leave(struct ninep *fe, uint64_t deadline);
+
 /* ---- whole files ---- */
 
 enum ninep_job_kind {

@@ -134,7 +134,6 @@ struct ninep {
 #define FID_ROOT     0U
 #define FID_SLOT(nr) (1U + (nr))
 #define FID_JOB	     (1U + NINEP_SLOTS)
-#define FIDS	     (2U + NINEP_SLOTS)
 
 /* ---- device.c ---- */
 

@@ -763,6 +763,70 @@ static void test_kexec_at_every_step(void **state)
 	assert_int_equal(w.messages, 0);
 }
 
+/*
+ * To a front-end of another kind, which counts on the root and on nothing else; and from one, which
+ * has left files open that nobody knows of.
+ */
+static void test_leaving_and_coming_back(void **state)
+{
+	uint32_t port;
+
+	(void)state;
+	connect();
+	port = ninep_port(w.fe);
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	ninep_append_open(w.fe, NINEP_TRACE, "trace");
+	append("before\n");
+	assert_true(ninep_append(w.fe, NINEP_TRACE, "traced\n", 7));
+	assert_int_equal(ninep_leave(w.fe, w.now + 1000), 0);
+	assert_string_equal(world_file(&w, "log", NULL), "before\n");
+	assert_string_equal(world_file(&w, "trace", NULL), "traced\n");
+	ninep_save(w.fe, &w.saved);
+	assert_int_equal(w.saved.fids, 1);
+	assert_int_equal(w.saved.awaited, 0);
+	/* Nothing is written any more. */
+	append("lost\n");
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log", NULL), "before\n");
+	/* Unless we stay. */
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("still here\n");
+	world_run(&w);
+	assert_string_equal(world_file(&w, "log", NULL), "before\nstill here\n");
+
+	/* The log is open; whoever comes knows the pages, and that anything may be open. */
+	ninep_save(w.fe, &w.saved);
+	assert_true(w.saved.fids > 1);
+	w.saved.fids = 0xff;
+	w.saved.tag = 0;
+	w.saved.msize = 32768;
+	ninep_free(w.fe);
+	w.fe = ninep_new(&w.platform, &w.memory, &w.saved);
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("after\n");
+	w.writes = 0;
+	world_run(&w);
+	assert_true(ninep_connected(w.fe));
+	assert_int_equal(ninep_port(w.fe), port);
+	assert_int_equal(w.writes, 0);
+	assert_int_equal(w.messages, 0);
+	assert_string_equal(world_file(&w, "log", NULL), "before\nstill here\nafter\n");
+}
+
+static void test_leaving_needs_an_answer(void **state)
+{
+	(void)state;
+	assert_int_equal(ninep_leave(w.fe, w.now + 1000), -ENOTCONN);
+	connect();
+	ninep_append_open(w.fe, NINEP_LOG, "log");
+	append("line\n");
+	world_run(&w);
+	w.silent = true;
+	assert_int_equal(ninep_leave(w.fe, w.now + 1000), -ETIMEDOUT);
+	w.silent = false;
+	assert_int_equal(ninep_leave(w.fe, w.now + 1000), 0);
+}
+
 static void test_kexec_without_a_connection(void **state)
 {
 	(void)state;
@@ -896,6 +960,8 @@ int main(void)
 		TEST(test_no_node_is_touched_while_waiting),
 		TEST(test_kexec),
 		TEST(test_kexec_at_every_step),
+		TEST(test_leaving_and_coming_back),
+		TEST(test_leaving_needs_an_answer),
 		TEST(test_kexec_without_a_connection),
 		TEST(test_kexec_while_offered),
 		TEST(test_impossible_saved_state),

@@ -17,6 +17,7 @@
 #include "stubdom/ring0/console.h"
 #include "stubdom/ring0/events.h"
 #include "stubdom/ring0/grants.h"
+#include "stubdom/ring0/memory.h"
 #include "stubdom/ring0/state.h"
 #include "stubdom/ring0/system-call.h"
 
@@ -83,7 +84,7 @@ static int grant(struct ninep_platform *platform, unsigned int domid, void *page
 {
 	(void)platform;
 	*ref = LAYOUT_GRANT_9PFS +
-	       (uint32_t)(((uintptr_t)page - LAYOUT_9PFS_INTERFACE) >> LAYOUT_PAGE_SHIFT);
+	       (uint32_t)(((uintptr_t)page - ring0_state()->files_pages) >> LAYOUT_PAGE_SHIFT);
 	return grants_give(*ref, domid, page);
 }
 
@@ -273,13 +274,17 @@ static void watch_fired(void *data)
 
 int files_init(struct files *files, const struct trace *trace, const struct ninep_saved *saved)
 {
-	const struct ninep_memory memory = {
-		.interface = (void *)LAYOUT_9PFS_INTERFACE,
-		.data = (void *)LAYOUT_9PFS_DATA,
-		.order = LAYOUT_9PFS_ORDER,
-	};
+	struct ninep_memory memory = {.order = LAYOUT_FILES_ORDER};
+	struct ring0_state *state = ring0_state();
 
 	memset(files, 0, sizeof(*files));
+	if (!state->files_pages)
+		state->files_pages = memory_map_top(&ring0_memory,
+						    LAYOUT_FILES_PAGES * LAYOUT_PAGE);
+	if (!state->files_pages)
+		return -ENOMEM;
+	memory.interface = (void *)(uintptr_t)state->files_pages;
+	memory.data = (char *)memory.interface + LAYOUT_PAGE;
 	files->platform.ops = &platform_ops;
 	files->trace = trace;
 	files->listener.fired = fired;
@@ -355,6 +360,13 @@ int files_turn(struct files *files)
 		return -1;
 	time = now(&files->platform);
 	return due <= time ? 0 : due - time < INT32_MAX ? (int)(due - time) : INT32_MAX;
+}
+
+void files_go_on(struct files *files)
+{
+	ninep_append_open(files->ninep, NINEP_LOG, LOG_FILE);
+	if (files->trace->name)
+		ninep_append_open(files->ninep, NINEP_TRACE, name_of(files->trace->name));
 }
 
 void files_log(struct files *files, const char *text)

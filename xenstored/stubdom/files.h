@@ -65,6 +65,9 @@ int files_start(struct files *files, struct core *core);
  * limit. */
 int files_turn(struct files *files);
 
+/** ninep_leave() was called, and we stay: log and trace go to their files again. */
+void files_go_on(struct files *files);
+
 /** Queue a line, without newline, for the log file. */
 void files_log(struct files *files, const char *text);
 

@@ -9,13 +9,14 @@
  * table is all that two images have to agree on. Memory is mapped one to one, so
  * an address here is a pointer as well.
  *
- * The table is used by assembly too: numbers only. A change of any of them is a
- * change of LAYOUT_VERSION. (spec: stubdom.md section 6 "Fixed physical layout")
+ * The table is used by assembly too: numbers only. A change of any of them, or of
+ * the hand-over page (update/handover.h), is a change of LAYOUT_VERSION. (spec: stubdom.md section
+ * 6 "Fixed physical layout")
  */
 #ifndef XENSTORED_STUBDOM_LAYOUT_H
 #define XENSTORED_STUBDOM_LAYOUT_H
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 #define LAYOUT_PAGE	   0x1000
 #define LAYOUT_PAGE_SHIFT  12
@@ -46,11 +47,7 @@
 #define LAYOUT_RESERVED	    0x12000
 #define LAYOUT_RESERVED_END 0x14000
 
-/* Pages shared with the 9pfs back-end: the interface page, then the ring's data. */
-#define LAYOUT_9PFS_INTERFACE 0x14000
-#define LAYOUT_9PFS_DATA      0x15000
-#define LAYOUT_9PFS_ORDER     4 /* of LAYOUT_9PFS_DATA, in pages */
-#define LAYOUT_9PFS_END	      0x25000
+/* 0x14000 to 0x25000 is not used. */
 
 /* FIFO event channels: the control block, and one page of event words for each 1,024 ports. */
 #define LAYOUT_FIFO_CONTROL	0x25000
@@ -90,6 +87,14 @@
 /* Pages that the domain's builder has put there: store, console and others. */
 #define LAYOUT_SPECIAL	   0xfeff8000
 #define LAYOUT_SPECIAL_END 0xff000000
+
+/*
+ * Pages shared with the 9pfs back-end have no fixed place: other xenstoreds load their images to
+ * wherever these are low (ring0_state() tells where they are). The order is fixed: the interface
+ * page, the ring's data, and a page of our own that describes them to such a xenstored.
+ */
+#define LAYOUT_FILES_ORDER 4 /* of the ring's data, in pages */
+#define LAYOUT_FILES_PAGES 18
 
 /* Entries of the own grant table; those below 8 are reserved by the interface. */
 #define LAYOUT_GRANT_9PFS 8 /* the interface page, then the data pages in order */

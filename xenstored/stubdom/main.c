@@ -183,11 +183,15 @@ _Noreturn static void run(struct stubdom *stubdom)
 	}
 }
 
-/* The state is that of the image before, or there is none but domain 0. */
+/* The state is that of the image before, of our kind or of another, or there is none yet. */
 static void begin(struct stubdom *stubdom, const struct handover *handover)
 {
 	if (handover) {
 		stubdom_update_restore(&stubdom->update, handover);
+		return;
+	}
+	if (stubdom->options.live_update) {
+		stubdom_update_adopt(&stubdom->update);
 		return;
 	}
 	if (stubdom->options.event_port <= 0)
@@ -199,12 +203,14 @@ int main(int argc, char **argv)
 {
 	static struct stubdom stubdom;
 	const struct handover *handover = stubdom_update_found();
+	const struct ninep_saved *saved = stubdom_update_files(handover);
 
 	stubdom.argc = argc;
 	stubdom.argv = argv;
 	settings_read(&stubdom.options, argc, argv);
-	if (files_init(&stubdom.files, &stubdom.administration.trace,
-		       stubdom_update_files(handover)))
+	if (!handover && stubdom.options.live_update)
+		saved = stubdom_update_adopt_files();
+	if (files_init(&stubdom.files, &stubdom.administration.trace, saved))
 		fatal("out of memory");
 	log_redirect(log_line, &stubdom);
 	say_what_there_is();

@@ -287,6 +287,139 @@ static void test_an_update_maps_and_binds_nothing_anew(void **state)
 	world_free(world);
 }
 
+static uint32_t port_of(struct test_world *world, unsigned int domid)
+{
+	const struct client *client = domain_find(&world->core->state.domains, domid)->client;
+	struct transport_place place;
+
+	client->transport->ops->describe(client->transport, &place);
+	return place.port;
+}
+
+static uint32_t status_of(uint32_t port)
+{
+	struct evtchn_status status = {.dom = DOMID_SELF, .port = port};
+
+	assert_int_equal(hypercall_op(__HYPERVISOR_event_channel_op, EVTCHNOP_status, &status), 0);
+	return status.status;
+}
+
+/* What is ours alone is forgotten, as when a program of another kind had been here. */
+static void forget(struct test_world *world)
+{
+	memset((void *)(uintptr_t)LAYOUT_HANDOVER, 0x5a, LAYOUT_RING_HANDLES_END - LAYOUT_HANDOVER);
+	(void)world;
+}
+
+/*
+ * To a program that knows the older interface only, and from one: every channel keeps its number,
+ * and what guests do meanwhile is not missed.
+ */
+static void test_channels_leave_and_come_back(void **state)
+{
+	struct test_world *world = world_new(with_state, true);
+	const unsigned int first = 5, last = 40, ended = 11, dies = 12;
+	uint32_t ports[41], waiting, free_one, own_end;
+	volatile struct ring_page *page;
+	void *ring;
+
+	(void)state;
+	world_start(world);
+	for (unsigned int domid = first; domid <= last; domid++)
+		add(world, domid);
+	/* Numbers that are free in between, one that waits for its other end, and virqs. */
+	free_one = port_of(world, ended);
+	destroy(world, ended);
+	waiting = (uint32_t)events_alloc(7);
+	assert_int_equal(waiting, free_one);
+	free_one = (uint32_t)events_alloc(8);
+	assert_true(free_one > port_of(world, last));
+	/* A channel of ours to ourselves. */
+	own_end = (uint32_t)events_bind(STUB, (uint32_t)events_alloc(STUB));
+	events_close(port_of(world, 20));
+	for (unsigned int domid = first; domid <= last; domid++)
+		ports[domid] = domid == ended ? 0 : port_of(world, domid);
+	assert_int_equal(events_can_leave(), 0);
+	grants_unmap_all();
+	for (unsigned int domid = 0; domid <= last; domid++)
+		assert_int_equal(handle_of(domid), UINT32_MAX);
+	/* The other end is gone, which nobody here has looked at yet. */
+	assert_int_equal(hv_domain_destroy(&world->machine->hv, 0, dies), 0);
+	assert_int_equal(events_leave(), 0);
+	assert_false(world->fifo);
+	for (unsigned int domid = first; domid <= last; domid++)
+		if (domid != ended)
+			assert_int_equal(status_of(ports[domid]), domid == 20 ? EVTCHNSTAT_closed
+								  : domid == dies
+									  ? EVTCHNSTAT_unbound
+									  : EVTCHNSTAT_interdomain);
+	assert_int_equal(status_of(waiting), EVTCHNSTAT_unbound);
+	assert_int_equal(status_of(own_end), EVTCHNSTAT_interdomain);
+	assert_int_equal(status_of(own_end - 1), EVTCHNSTAT_interdomain);
+	assert_int_equal(events_find_virq(VIRQ_DOM_EXC), -ENOENT);
+	assert_int_equal(events_find_virq(VIRQ_TIMER), -ENOENT);
+
+	/* Another program is here, and a guest asks for something. */
+	forget(world);
+	page = world->guest[30].page;
+	for (size_t i = 0; i < 20; i++)
+		page->request[page->req_prod++ % RING_SIZE] =
+			"\2\0\0\0\7\0\0\0\0\0\0\0\5\0\0\0name"[i];
+	page->request[page->req_prod++ % RING_SIZE] = 0;
+	assert_int_equal(hv_evtchn_send(&world->machine->hv, 30, world->guest[30].port), 0);
+
+	ring0_state_adopt();
+	assert_false(ring0_updated);
+	assert_int_equal(grants_init(), 0);
+	assert_int_equal(events_init(), 0);
+	assert_int_equal(events_abi(), EVENTS_FIFO);
+	assert_int_equal(events_take_over(), 0);
+	for (unsigned int domid = 0; domid <= last; domid++)
+		if (domid == 0 || (domid >= first && domid != ended && domid != dies))
+			assert_int_equal(grants_map_ring(domid, &ring), 0);
+	world_run(world);
+	assert_int_equal(page->req_cons, page->req_prod);
+	page->rsp_cons = page->rsp_prod;
+	for (unsigned int domid = first; domid <= last; domid++)
+		if (domid != ended && domid != dies && domid != 20)
+			expect_name(world, domid);
+	expect_answer(world, 0);
+	world_free(world);
+}
+
+/* A virq that the program before has left bound is found. */
+static void test_a_virq_that_is_bound_is_found(void **state)
+{
+	struct test_world *world = world_new(with_state, true);
+	int port;
+
+	(void)state;
+	world_start(world);
+	port = events_find_virq(VIRQ_DOM_EXC);
+	assert_true(port > 0);
+	assert_int_equal(events_bind_virq(VIRQ_DOM_EXC), port);
+	world_free(world);
+}
+
+static void test_too_many_channels_do_not_leave(void **state)
+{
+	struct test_world *world = world_new(with_state, true);
+	uint32_t port;
+
+	(void)state;
+	world_start(world);
+	do
+		port = (uint32_t)events_alloc(0);
+	while (port < 4095);
+	assert_int_equal(events_can_leave(), 0);
+	events_alloc(0);
+	assert_int_equal(events_can_leave(), -ENOSPC);
+	assert_int_equal(events_leave(), -ENOSPC);
+	assert_true(world->fifo);
+	expect_answer(world, 0);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +432,9 @@ int main(void)
 		cmocka_unit_test(test_2level_ends_at_4096_ports),
 		cmocka_unit_test(test_refuses_what_cannot_be_mapped_or_bound),
 		cmocka_unit_test(test_an_update_maps_and_binds_nothing_anew),
+		cmocka_unit_test(test_channels_leave_and_come_back),
+		cmocka_unit_test(test_a_virq_that_is_bound_is_found),
+		cmocka_unit_test(test_too_many_channels_do_not_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,33 @@ static void world_show(struct test_world *world)
 
 /* ---- hypercalls ---- */
 
+/* The mechanism's ports have no end below that of the larger interface; the real ones do. */
+#define PORTS_LOOKED_AT 4200u
+
+static long evtchn_status(struct test_world *world, struct evtchn_status *out)
+{
+	struct hv_evtchn_status status;
+	int error = out->port < PORTS_LOOKED_AT
+			    ? hv_evtchn_status(&world->machine->hv, STUB, STUB, out->port, &status)
+			    : -EINVAL;
+
+	if (error)
+		return error;
+	out->status = EVTCHNSTAT_closed;
+	if (status.state == HV_EVTCHN_UNBOUND) {
+		out->status = EVTCHNSTAT_unbound;
+		out->u.unbound.dom = (domid_t)status.remote;
+	} else if (status.state == HV_EVTCHN_INTERDOMAIN) {
+		out->status = EVTCHNSTAT_interdomain;
+		out->u.interdomain.dom = (domid_t)status.remote;
+		out->u.interdomain.port = status.number;
+	} else if (status.state == HV_EVTCHN_VIRQ) {
+		out->status = EVTCHNSTAT_virq;
+		out->u.virq = status.number;
+	}
+	return 0;
+}
+
 static long evtchn_op(struct test_world *world, unsigned int op, void *argument)
 {
 	struct hypervisor *hv = &world->machine->hv;
@@ -167,6 +194,21 @@ static long evtchn_op(struct test_world *world, unsigned int op, void *argument)
 		assert_int_equal(expand->array_gfn, (LAYOUT_FIFO_ARRAY >> LAYOUT_PAGE_SHIFT) +
 							    ring0_state()->fifo_pages);
 		return 0;
+	}
+	case EVTCHNOP_status:
+		return evtchn_status(world, argument);
+	case EVTCHNOP_reset:
+		/* The event words of the larger interface are forgotten. */
+		world->fifo = false;
+		world->tail = 0;
+		return hv_evtchn_reset(hv, STUB, STUB);
+	case EVTCHNOP_alloc_unbound: {
+		struct evtchn_alloc_unbound *alloc = argument;
+
+		error = hv_evtchn_alloc_unbound(hv, STUB, STUB, hv_domid(STUB, alloc->remote_dom),
+						&port);
+		alloc->port = port;
+		return error;
 	}
 	case EVTCHNOP_bind_interdomain: {
 		struct evtchn_bind_interdomain *bind = argument;

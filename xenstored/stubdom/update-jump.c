@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/options.h"
 #include "stubdom/ring0/clock.h"
 #include "stubdom/ring0/kexec.h"
 #include "stubdom/update/start-info.h"
@@ -31,21 +32,25 @@ static bool is_update_option(const char *word)
 	return !strcmp(word, "-U") || !strcmp(word, "--live-update");
 }
 
-/* The words of this image. */
-static bool old_line(const struct stubdom_update *update, char *line, size_t room)
+/* The words of this image; those that @foreign ones know. */
+static bool old_line(const struct stubdom_update *update, bool foreign, char *line, size_t room)
 {
 	line[0] = 0;
-	for (int i = 1; i < update->argc; i++)
-		if (!is_update_option(update->argv[i]) && !append(line, room, update->argv[i]))
+	for (int i = 1; i < update->argc; i++) {
+		size_t skip = foreign ? options_own_words(update->argv + i) : 0;
+
+		if (skip)
+			i += (int)skip - 1;
+		else if (!is_update_option(update->argv[i]) && !append(line, room, update->argv[i]))
 			return false;
+	}
 	return append(line, room, "-U");
 }
 
-/* What was given for the new one, and only that; or ours. */
-static bool new_line(const struct stubdom_update *update, char *line, size_t room)
+bool update_command_line(const struct stubdom_update *update, bool foreign, char *line, size_t room)
 {
 	if (!update->session.cmdline)
-		return old_line(update, line, room);
+		return old_line(update, foreign, line, room);
 	line[0] = 0;
 	return append(line, room, update->session.cmdline) && append(line, room, "-U");
 }
@@ -58,7 +63,7 @@ static bool prepare_start(const struct stubdom_update *update, const struct upda
 	};
 	char line[KEXEC_LINE_MAX];
 
-	return new_line(update, line, sizeof(line)) &&
+	return update_command_line(update, false, line, sizeof(line)) &&
 	       start_info_make((void *)LAYOUT_START_INFO, LAYOUT_START_INFO_END - LAYOUT_START_INFO,
 			       LAYOUT_START_INFO, module, memory->state ? 2 : 1, line);
 }
@@ -84,7 +89,7 @@ static bool prepare_back(const struct stubdom_update *update, const struct updat
 		log_message(LOG_ERR, "live-update: no way back: %s", why);
 		return false;
 	}
-	return old_line(update, back->command_line, sizeof(back->command_line)) &&
+	return old_line(update, false, back->command_line, sizeof(back->command_line)) &&
 	       fill(KEXEC_BACK_PAGE, &image, memory->previous);
 }
 
@@ -94,7 +99,8 @@ static void fill_handover(const struct stubdom_update *update, const struct upda
 	struct handover *handover = (struct handover *)LAYOUT_HANDOVER;
 
 	memset(handover, 0, sizeof(*handover));
-	handover->kind = memory->state ? HANDOVER_MEMORY : HANDOVER_FILE;
+	handover->kind = memory->in_file ? HANDOVER_FILE : HANDOVER_MEMORY;
+	handover->key = memory->key;
 	handover->state_size = memory->state_size;
 	handover->state_sum = memory->state_sum;
 	if (memory->state)
@@ -114,7 +120,7 @@ void update_jump(struct stubdom_update *update, const struct kernel_image *image
 	    !fill(LAYOUT_TRAMPOLINE, image, update->kernel))
 		return;
 	log_message(LOG_NOTICE, "live-update: %zu bytes of state in %s; starting the new image",
-		    memory->state_size, memory->state ? "memory" : "a file");
+		    memory->state_size, memory->in_file ? "a file" : "memory");
 	/* What waits to be written does not cross. A back-end that is not there costs this much. */
 	ninep_flush(update->files->ninep, clock_monotonic_ns() / 1000000u + FLUSH_MS);
 	fill_handover(update, memory, started);

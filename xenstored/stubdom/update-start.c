@@ -76,7 +76,9 @@ static struct handover_range find_state(struct stubdom_update *update,
 	bool done;
 	char *state;
 
-	if (handover->kind == HANDOVER_MEMORY)
+	/* A copy of what is in the file is believed more than the file, by whom it was made for. */
+	if (handover->kind == HANDOVER_MEMORY ||
+	    (range.size && kexec_back()->state == KEXEC_BACK_TAKEN))
 		return range;
 	range.size = handover->state_size;
 	state = update_memory_get(range.size, why);
@@ -105,8 +107,10 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 	stubdom_host_stand(update->host, true);
 	range = find_state(update, handover, why);
 	state = (const void *)range.start;
-	if (handover_sum(state, handover->state_size) != handover->state_sum)
-		give_up("The state was damaged on its way.");
+	if (handover_sum(&handover->key, state, handover->state_size) != handover->state_sum)
+		give_up(range.start == handover->state.start
+				? "The state was damaged on its way."
+				: "The file state_dump was changed: it is not what was written.");
 	if (!update_state_check(state, handover->state_size, why))
 		give_up(why);
 	update->process.failure = failed ? back->why : NULL;
@@ -130,6 +134,8 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 		    (unsigned long long)(clock_monotonic_ns() - handover->started) / 1000000);
 	free_range(&handover->previous);
 	free_range(&range);
+	if (range.start != handover->state.start)
+		free_range(&handover->state);
 	if (handover->kind == HANDOVER_FILE)
 		update_file_remove(update->files);
 	memory_shrink(&ring0_memory);

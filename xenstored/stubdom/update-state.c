@@ -45,7 +45,7 @@ void update_memory_free(struct update_memory *memory)
 
 static int measure(void *sink, const void *bytes, size_t len)
 {
-	handover_sum_add(sink, bytes, len);
+	siphash_add(sink, bytes, len);
 	return 0;
 }
 
@@ -70,7 +70,9 @@ int update_state_save(void *data, int (*to)(void *, const void *, size_t), void 
 {
 	struct stubdom_update *update = data;
 	struct stream_writer writer;
-	int error = stream_writer_init(&writer, stream_dialect_find("own"), 0, to, sink);
+	const char *dialect = update->dialect ? update->dialect : "own";
+	int error = stream_writer_init(&writer, stream_dialect_find(dialect),
+				       update->dialect ? update->session.version : 0, to, sink);
 
 	return error ? error
 		     : image_save(update->core, &update->process, &update->session.requester,
@@ -97,18 +99,26 @@ bool update_state_check(const void *state, size_t size, char *why)
 
 static bool fail(int error, char *why)
 {
-	if (error)
+	/* Only what is written for others has such an end. */
+	if (error == EBUSY)
+		snprintf(why, KERNEL_WHY_MAX,
+			 "A domain is under construction, which that xenstored would not survive.");
+	else if (error)
 		snprintf(why, KERNEL_WHY_MAX, "Dump write error: %s", strerror(error));
 	return error;
 }
 
 bool update_state_measure(struct stubdom_update *update, struct update_memory *memory, char *why)
 {
-	struct handover_summer summer = {0};
-	int error = update_state_save(update, measure, &summer);
+	struct siphash sum;
+	int error;
 
-	memory->state_size = (size_t)summer.size;
-	memory->state_sum = handover_sum_end(&summer);
+	if (getrandom(&memory->key, sizeof(memory->key), 0) != sizeof(memory->key))
+		return !fail(EIO, why);
+	handover_sum_begin(&sum, &memory->key);
+	error = update_state_save(update, measure, &sum);
+	memory->state_size = (size_t)sum.size;
+	memory->state_sum = handover_sum_end(&sum);
 	return !fail(error, why);
 }
 

@@ -13,9 +13,13 @@
 #include "stubdom/ring0/clock.h"
 #include "stubdom/ring0/memory.h"
 #include "stubdom/ring0/pristine.h"
+#include "stubdom/ring0/state.h"
 
 /* No image is that large; a number beyond is a mistake. */
 #define KERNEL_SIZE_MAX (64u << 20)
+
+/* Memory that a new image needs besides its file and the state, more or less. */
+#define COPY_SLACK (1u << 20)
 
 /* ---- what the process gives to an image of the state, and makes of one ---- */
 
@@ -72,6 +76,7 @@ void stubdom_update_init(struct stubdom_update *update, struct core *core,
 	update->argv = argv;
 	update->process = (struct image_process){.listen_fd = -1,
 						 .evtchn_fd = -1,
+						 .has_own_ring = true,
 						 .data = update,
 						 .adopt_socket = adopt_socket,
 						 .adopt_ring = adopt_ring,
@@ -168,7 +173,8 @@ const struct administration_update stubdom_update_administration = {
 static bool check_kernel(const struct stubdom_update *update, uintptr_t high,
 			 struct kernel_image *image, char *why)
 {
-	const struct kernel_room room = {LAYOUT_IMAGE, high};
+	uintptr_t files = ring0_state()->files_pages;
+	const struct kernel_room room = {LAYOUT_IMAGE, high < files ? high : files};
 
 	if (update->kernel_received < update->kernel_size) {
 		snprintf(why, KERNEL_WHY_MAX, "The kernel is incomplete: %zu of %zu bytes.",
@@ -209,6 +215,21 @@ static bool by_memory(struct stubdom_update *update, struct update_memory *memor
 }
 
 /*
+ * In the file; and, for the way back, in memory as well, if that leaves the new image room to read
+ * the file. Without this copy the domain depends on whoever keeps the file until it serves again.
+ */
+static bool by_file(struct stubdom_update *update, struct update_memory *memory, char *why)
+{
+	size_t room = memory_available(&ring0_memory) * LAYOUT_PAGE;
+
+	memory->in_file = true;
+	if (room >= COPY_SLACK && (room - COPY_SLACK) / 2 >= memory->state_size &&
+	    !by_memory(update, memory, why) && memory->state)
+		return false;
+	return update_file_write(update, memory, why);
+}
+
+/*
  * Put the state where the new image finds it: in memory if there is enough, else in the file,
  * unless the requester has decided. Returns false with @why.
  */
@@ -226,7 +247,7 @@ static bool hand_over(struct stubdom_update *update, struct update_memory *memor
 		return false;
 	if (kind == UPDATE_SESSION_ANY && !ninep_connected(update->files->ninep))
 		return false;
-	return update_file_write(update, memory->state_size, why);
+	return by_file(update, memory, why);
 }
 
 static bool is_taken(const struct stubdom_update *update, const struct kernel_image *image)
@@ -239,36 +260,47 @@ static bool is_taken(const struct stubdom_update *update, const struct kernel_im
 	return image->note.records == ABILITIES_RECORDS && (image->note.takes & ways) == ways;
 }
 
-/* Returns only when the update is refused; @why says why. */
-static void perform(struct stubdom_update *update, char *why)
+/*
+ * Returns only when the update is refused, and @why says why; or when it has to wait: ms until it
+ * is to be tried again.
+ */
+static int perform(struct stubdom_update *update, char *why)
 {
 	uint64_t started = clock_monotonic_ns();
 	struct update_memory memory = {0};
 	struct kernel_image image;
 
 	if (!check_kernel(update, (uintptr_t)update->kernel, &image, why))
-		return;
+		return 0;
+	if (!image.own)
+		return update_exchange(update, why);
 	if (!is_taken(update, &image)) {
 		snprintf(why, KERNEL_WHY_MAX, "The kernel cannot read this version's state.");
-		return;
+		return 0;
 	}
 	if (keep_this_image(&memory, why) && hand_over(update, &memory, why) &&
 	    check_kernel(update, lowest(update, &memory), &image, why)) {
 		update_jump(update, &image, &memory, started);
 		snprintf(why, KERNEL_WHY_MAX, "The command line is too long.");
 	}
+	if (memory.in_file)
+		update_file_remove(update->files);
 	update_memory_free(&memory);
 	stubdom_host_stand(update->host, false);
+	return 0;
 }
 
 int stubdom_update_run(struct stubdom_update *update)
 {
 	char why[KERNEL_WHY_MAX];
+	int wait;
 
 	if (!update->session.started)
 		return -1;
 	update->process.created = clock_wall_ns() / 1000000000u;
-	perform(update, why);
+	wait = perform(update, why);
+	if (wait)
+		return wait;
 	update_session_answer(&update->session, why);
 	return 0;
 }

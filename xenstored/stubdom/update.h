@@ -35,6 +35,7 @@ struct stubdom_update {
 	char **argv;
 	struct image_process process;
 
+	const char *dialect; /* in which the state is written; NULL: our own */
 	struct update_session session;
 	char *kernel; /* of the session: the new image's file; NULL: none */
 	size_t kernel_size, kernel_received;
@@ -62,6 +63,15 @@ const struct handover *stubdom_update_found(void);
 
 /** What @handover says of the files; NULL: nothing. */
 const struct ninep_saved *stubdom_update_files(const struct handover *handover);
+
+/**
+ * For a start with -U by a xenstored of another kind: the connection that the files are on. Event
+ * channels are as they were from then on. What is missing or damaged is fatal.
+ */
+const struct ninep_saved *stubdom_update_adopt_files(void);
+
+/** Restore the core from what that xenstored has written. Every failure is fatal. */
+void stubdom_update_adopt(struct stubdom_update *update);
 
 /** Restore the core. On failure the program ends, which is the way back. */
 void stubdom_update_restore(struct stubdom_update *update, const struct handover *handover);

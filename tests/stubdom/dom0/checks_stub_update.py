@@ -5,9 +5,12 @@ Who is served goes on as if nothing had happened: clients of dom0's ring with wa
 transactions, guests that ping, guests that write numbers without end and watch over their order.
 """
 
+import ctypes
 import os
 import re
+import signal
 import struct
+import threading
 
 import xswire
 from checks_guests import Lives
@@ -291,6 +294,118 @@ def by_file(host):
             wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
 
 
+class Meddler(threading.Thread):
+    """Changes the state's file between its writing and its reading by the new image."""
+
+    IN_CLOSE_NOWRITE = 0x10
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.events = self.libc.inotify_init()
+        assert self.events >= 0
+        added = self.libc.inotify_add_watch(self.events, DIRECTORY.encode(), self.IN_CLOSE_NOWRITE)
+        assert added >= 0, os.strerror(ctypes.get_errno())
+        self.changed = False
+
+    def run(self):
+        # The image that writes the file reads it back; behind that is the moment.
+        while not os.path.basename(DUMP).encode() in os.read(self.events, 4096):
+            pass
+        FilesDaemon.process.send_signal(signal.SIGSTOP)
+        with open(DUMP, "r+b") as stream:
+            stream.seek(-100, os.SEEK_END)
+            byte = stream.read(1)[0]
+            stream.seek(-100, os.SEEK_END)
+            stream.write(bytes([byte ^ 1]))
+        self.changed = True
+        FilesDaemon.process.send_signal(signal.SIGCONT)
+
+
+@check("live update by a file that is changed on its way: the image before goes on, and says so",
+       deadline=200)
+def changed_file(host):
+    attach(host)
+    host.client.write("/before", b"value")
+    meddler = Meddler()
+    meddler.start()
+    ran = live_update("-m", "file", IMAGE, ok=False)
+    assert meddler.changed
+    assert "state_dump was changed" in ran.output, ran.output
+    assert not host.gone(), host.gone()
+    equal(host.client.read("/before"), b"value")
+    host.client.rm("/before")
+
+
+# Of the memory below 640 KB.
+LOW_SIZE = 0x9f000
+
+
+def image_of_another_kind():
+    """Our image as another program's: without our note, and loaded over the low memory as well.
+
+    There it enters a few bytes of code that go on to ours, which finds what upstream's stub domain
+    would: a module and a file, and none of our fixed places as it left them.
+    """
+    with open(IMAGE, "rb") as stream:
+        ours = stream.read()
+    # What ours recognizes an oxenstored by is in ours.
+    ours = ours.replace(b"$xenstored-dump-format", b"$xenstored-dump-FORMAT")
+    at = ours.index(struct.pack("<III4s", 4, 4, 18, b"Xen"))
+    entry, = struct.unpack_from("<I", ours, at + 16)
+    code = b"\xfa\xfc\xb8" + struct.pack("<I", entry) + b"\xff\xe0"  # cli; cld; jump to entry
+    low = (b"\xcc" * 0x100 + code).ljust(0x20000, b"\xcc")
+    note = struct.pack("<III4sI", 4, 4, 18, b"Xen", 0x100)
+
+    headers = []
+    offset, size, count = (struct.unpack_from(kind, ours, place)[0]
+                           for kind, place in (("<Q", 32), ("<H", 54), ("<H", 56)))
+    for i in range(count):
+        header = list(struct.unpack_from("<IIQQQQQQ", ours, offset + i * size))
+        if header[0] == 1:  # to be loaded
+            header[2] += 4096
+            headers.append(header)
+    where = 4096 + len(ours)
+    headers.append([1, 7, where, 0, 0, len(low), LOW_SIZE, 4096])
+    headers.append([4, 4, 2048, 0, 0, len(note), len(note), 4])
+    elf = bytearray(ours[:64])
+    struct.pack_into("<QQ", elf, 32, 64, 0)
+    struct.pack_into("<HHHHH", elf, 54, size, len(headers), 64, 0, 0)
+    front = bytes(elf) + b"".join(struct.pack("<IIQQQQQQ", *header) for header in headers)
+    with open("/tmp/other", "wb") as stream:
+        stream.write(front.ljust(2048, b"\0") + note.ljust(2048, b"\0") + ours + low)
+    return "/tmp/other"
+
+
+@check("live update to another xenstored and from it, by what upstream's stub domain leaves and finds",
+       deadline=300)
+def exchange(host):
+    attach(host)
+    other = image_of_another_kind()
+    ran = live_update(other, ok=False)
+    assert "no way back" in ran.output and "-m file" in ran.output, ran.output
+    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
+        pinged.wait_hello()
+        writer.more()
+        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
+            before = boots(host)
+            live_update("-m", "file", other)
+            assert not host.gone(), host.gone()
+            wait_until(lambda: boots(host) == before + 1, "the start of an image on the console")
+            expect_line(host, "taken over from another xenstored")
+            pings.more()
+            served.check()
+            writer.more()
+            wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+            # Files, channels and memory are those of a domain like any other.
+            say(host, "after the exchange")
+            expect_line(host, "after the exchange")
+            update(host)
+            pings.more()
+            served.check()
+            writer.more()
+
+
 @check("live update by a file is refused when nobody takes files, and by memory it goes on",
        deadline=200)
 def no_file(host):
@@ -301,6 +416,9 @@ def no_file(host):
     with host.new_client() as client:
         answer = Sender(client).refused(open(IMAGE, "rb").read(), None, "-m", "file")
         assert "state_dump" in answer, answer
+        with open(image_of_another_kind(), "rb") as stream:
+            answer = Sender(client).refused(stream.read(), None, "-m", "file")
+        assert "nobody keeps our files" in answer, answer
     equal(boots(host), before)
     update(host, "-m", "memory")
     FilesDaemon.start()

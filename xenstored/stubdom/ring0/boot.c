@@ -179,6 +179,9 @@ uintptr_t boot(const struct hvm_start_info *info)
 	ring0.store_page = parameter(HVM_PARAM_STORE_PFN) << LAYOUT_PAGE_SHIFT;
 	memory_boot(image_end());
 	reserve_modules();
+	if (ring0_updated)
+		memory_reserve(&ring0_memory, ring0_state()->files_pages,
+			       ring0_state()->files_pages + LAYOUT_FILES_PAGES * LAYOUT_PAGE);
 	init_or_panic("grant table", grants_init());
 	init_or_panic("event channels", events_init());
 	random_fill(random_bytes, sizeof(random_bytes));

@@ -118,14 +118,19 @@ int events_init(void)
 
 /* ---- ports ---- */
 
-/* A port is new: give it a word, and let it be heard. */
-static int open_port(uint32_t port)
+int events_adopt(uint32_t port)
 {
 	struct evtchn_unmask unmask = {.port = port};
 	int error = expand(port);
 
-	if (!error)
-		error = event_op(EVTCHNOP_unmask, &unmask);
+	return error ? error : event_op(EVTCHNOP_unmask, &unmask);
+}
+
+/* A port is new: give it a word, and let it be heard. */
+static int open_port(uint32_t port)
+{
+	int error = events_adopt(port);
+
 	if (error) {
 		events_close(port);
 		return error;
@@ -147,9 +152,13 @@ int events_bind(unsigned int domid, uint32_t remote_port)
 int events_bind_virq(unsigned int virq)
 {
 	struct evtchn_bind_virq bind = {.virq = virq};
-	int error = event_op(EVTCHNOP_bind_virq, &bind);
+	int error = event_op(EVTCHNOP_bind_virq, &bind), port;
 
-	return error ? error : open_port(bind.port);
+	if (error != -EEXIST)
+		return error ? error : open_port(bind.port);
+	/* A program that was here before has left it. */
+	port = events_find_virq(virq);
+	return port < 0 ? port : open_port((uint32_t)port);
 }
 
 int events_alloc(unsigned int domid)

@@ -28,8 +28,11 @@ int events_init(void);
 /** Bind to @remote_port of @domid. Returns the local port or -errno. */
 int events_bind(unsigned int domid, uint32_t remote_port);
 
-/** Bind a virq. Returns the local port or -errno. */
+/** Bind a virq, or find that it is bound. Returns the local port or -errno. */
 int events_bind_virq(unsigned int virq);
+
+/** A port that another program has opened: let it be heard. Returns 0 or -errno. */
+int events_adopt(uint32_t port);
 
 /** A port that @domid can bind to. Returns it or -errno. */
 int events_alloc(unsigned int domid);
@@ -51,6 +54,27 @@ void events_collect(void (*fired)(void *data, uint32_t port), void *data);
  * clock_monotonic_ns(); EVENTS_NEVER: no deadline. May return early.
  */
 void events_wait(uint64_t deadline);
+
+/*
+ * Exchange with programs of another kind (events-exchange.c).
+ */
+
+/** The port that a virq is bound to, or -ENOENT. */
+int events_find_virq(unsigned int virq);
+
+/** Let all ports be heard that the program before has opened. Returns 0 or -errno. */
+int events_take_over(void);
+
+/** Whether events_leave() can be done: 0, or -ENOSPC: there are too many ports. */
+int events_can_leave(void);
+
+/**
+ * Leave event channels as a program finds them that knows the older interface alone: all at their
+ * numbers, without virqs, all masked. A channel whose other end has gone is closed. Events that
+ * were not collected are lost, but each channel has one. Returns 0, after which nothing else
+ * here may be called; or -errno when nothing was changed.
+ */
+int events_leave(void);
 
 /** Which interface is used; an enum ring0_event_abi. */
 unsigned int events_abi(void);

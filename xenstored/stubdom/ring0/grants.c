@@ -111,6 +111,22 @@ void grants_unmap_ring(unsigned int domid)
 	*ring_handle(domid) = NOT_MAPPED;
 }
 
+void grants_unmap_all(void)
+{
+	for (unsigned int domid = 0; domid < DOMID_FIRST_RESERVED; domid++)
+		grants_unmap_ring(domid);
+}
+
+bool grants_find(uint32_t ref, unsigned int *domid, uint64_t *address)
+{
+	if (ref < GNTTAB_NR_RESERVED_ENTRIES || ref >= ENTRIES ||
+	    (entry(ref)->flags & GTF_type_mask) != GTF_permit_access)
+		return false;
+	*domid = entry(ref)->domid;
+	*address = (uint64_t)entry(ref)->frame << LAYOUT_PAGE_SHIFT;
+	return true;
+}
+
 int grants_give(uint32_t ref, unsigned int domid, const void *page)
 {
 	uint32_t frame = (uint32_t)((uintptr_t)page >> LAYOUT_PAGE_SHIFT);

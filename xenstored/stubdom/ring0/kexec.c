@@ -17,6 +17,31 @@ _Noreturn void kexec_jump(void)
 	__builtin_unreachable();
 }
 
+/* All addresses below 4 GB, one to one, without any protection. */
+static void make_tables(uint64_t *table)
+{
+	const uint64_t flags = 3, large = 0x80; /* present, writable */
+	const unsigned int entries = LAYOUT_PAGE / sizeof(*table);
+
+	memset(table, 0, KEXEC_LEAVE_TABLES);
+	table[0] = (uintptr_t)(table + entries) | flags;
+	for (unsigned int i = 0; i < 4; i++)
+		table[entries + i] = (uintptr_t)(table + (2 + i) * entries) | flags;
+	for (uint64_t i = 0; i < 4ull * entries; i++)
+		table[2 * entries + i] = i << LAYOUT_LARGE_SHIFT | flags | large;
+}
+
+_Noreturn void kexec_leave(void *place)
+{
+	make_tables(place);
+	paging_allow_image();
+	__asm__ volatile("mov %0, %%cr3; jmp *%1"
+			 :
+			 : "r"(place), "r"((uintptr_t)place + KEXEC_LEAVE_TRAMPOLINE)
+			 : "memory");
+	__builtin_unreachable();
+}
+
 void kexec_go_back(const char *why)
 {
 	struct hvm_start_info *info = (struct hvm_start_info *)(uintptr_t)LAYOUT_START_INFO;

@@ -41,6 +41,18 @@ static inline struct kexec_back *kexec_back(void)
 /** Become what the page at LAYOUT_TRAMPOLINE says. */
 _Noreturn void kexec_jump(void);
 
+/* What kexec_leave() needs of memory, in bytes: page tables, and the page of the trampoline. */
+#define KEXEC_LEAVE_TABLES     (6 * LAYOUT_PAGE)
+#define KEXEC_LEAVE_TRAMPOLINE KEXEC_LEAVE_TABLES /* offset */
+#define KEXEC_LEAVE_SIZE       (7 * LAYOUT_PAGE)
+
+/**
+ * Become an image of another kind, which leaves nothing of ours where it is, by the trampoline in
+ * the last page of @place: KEXEC_LEAVE_SIZE bytes, at a page, that no move touches. The first pages
+ * are filled here. There is no way back.
+ */
+_Noreturn void kexec_leave(void *place);
+
 /**
  * Take the way back, with the reason for the old image to tell. Returns when there is none: no
  * update is under way, or this is the old image already.

@@ -30,6 +30,7 @@ struct ring0_state {
 	uint32_t updates;	 /* how often an image has followed another one */
 	uint64_t memory_end;	 /* bytes from 0 that are populated */
 	uint64_t memory_initial; /* when the domain was built */
+	uint64_t files_pages;	 /* LAYOUT_FILES_PAGES pages at this address; 0 = not yet */
 };
 
 _Static_assert(sizeof(struct ring0_state) <= LAYOUT_STATE_END - LAYOUT_STATE, "size of the page");

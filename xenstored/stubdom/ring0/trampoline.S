@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The code of the page: see trampoline.h. Its addresses are those of the page. */
-#include "xenstored/stubdom/layout.h"
+/* The code of the page: see trampoline.h. It runs wherever the page is. */
 #include "xenstored/stubdom/ring0/trampoline.h"
-
-#define AT(offset) (LAYOUT_TRAMPOLINE + (offset))
 
 #define MSR_EFER 0xc0000080
 #define CR0_PE_ET 0x11
@@ -15,10 +12,16 @@ trampoline_code:
 	.code64
 	cli
 	cld
-	movl $AT(TRAMPOLINE_MOVES), %ebx
-1:	movq (%rbx), %rdi
-	testq %rdi, %rdi
+	leaq trampoline_code(%rip), %rbp
+	leaq TRAMPOLINE_GDT(%rbp), %rax
+	movq %rax, TRAMPOLINE_POINTER + 2(%rbp)
+	leaq 3f(%rip), %rax
+	movl %eax, TRAMPOLINE_FAR(%rbp)
+	leaq TRAMPOLINE_MOVES(%rbp), %rbx
+1:	movq 24(%rbx), %r8
+	addq 16(%rbx), %r8
 	jz 2f
+	movq (%rbx), %rdi
 	movq 8(%rbx), %rsi
 	movq 16(%rbx), %rdx
 	movq %rdx, %rcx
@@ -37,8 +40,8 @@ trampoline_code:
 	rep stosb
 	addq $32, %rbx
 	jmp 1b
-2:	lgdt AT(TRAMPOLINE_POINTER)
-	ljmp *AT(4f - trampoline_code)
+2:	lgdt TRAMPOLINE_POINTER(%rbp)
+	ljmp *TRAMPOLINE_FAR(%rbp)
 
 	.code32
 3:	movl $16, %eax
@@ -57,13 +60,9 @@ trampoline_code:
 	movl %eax, %cr4
 	movl $CR0_PE_ET, %eax
 	movl %eax, %cr0
-	movl AT(TRAMPOLINE_START_INFO), %ebx
-	movl AT(TRAMPOLINE_ENTRY), %eax
+	movl TRAMPOLINE_START_INFO(%ebp), %ebx
+	movl TRAMPOLINE_ENTRY(%ebp), %eax
 	jmp *%eax
-
-	.balign 4
-4:	.long AT(3b - trampoline_code)
-	.word 8
 trampoline_code_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,64 +2,57 @@
 /* Sealing the page, and believing it. */
 #include "stubdom/update/handover.h"
 
-#include <string.h>
-
-static uint64_t mix(uint64_t sum, uint64_t word)
+void handover_sum_begin(struct siphash *sum, const struct handover_key *key)
 {
-	sum = (sum ^ word) * 0x100000001b3ull;
-	return sum ^ sum >> 29;
+	siphash_init(sum, key->k0, key->k1);
 }
 
-void handover_sum_add(struct handover_summer *summer, const void *data, size_t size)
+/* SipHash itself knows the length modulo 256 only. */
+uint64_t handover_sum_end(struct siphash *sum)
 {
-	const unsigned char *at = data;
+	uint64_t size = sum->size;
 
-	summer->size += size;
-	while (size) {
-		size_t take = sizeof(summer->word) - summer->used;
-
-		if (take > size)
-			take = size;
-		memcpy((unsigned char *)&summer->word + summer->used, at, take);
-		summer->used += (unsigned int)take;
-		at += take;
-		size -= take;
-		if (summer->used == sizeof(summer->word)) {
-			summer->sum = mix(summer->sum, summer->word);
-			summer->word = 0;
-			summer->used = 0;
-		}
-	}
+	siphash_add(sum, &size, sizeof(size));
+	return siphash_end(sum);
 }
 
-uint64_t handover_sum_end(const struct handover_summer *summer)
+uint64_t handover_sum(const struct handover_key *key, const void *data, size_t size)
 {
-	return mix(mix(summer->sum, summer->word), summer->size ^ 0x9e3779b97f4a7c15ull);
+	struct siphash sum;
+
+	handover_sum_begin(&sum, key);
+	siphash_add(&sum, data, size);
+	return handover_sum_end(&sum);
 }
 
-uint64_t handover_sum(const void *data, size_t size)
+static uint64_t own_sum(const struct handover *handover)
 {
-	struct handover_summer summer = {0};
-
-	handover_sum_add(&summer, data, size);
-	return handover_sum_end(&summer);
+	return handover_sum(&handover->key, handover, offsetof(struct handover, sum));
 }
 
 void handover_seal(struct handover *handover)
 {
 	handover->magic = HANDOVER_MAGIC;
 	handover->version = HANDOVER_VERSION;
-	handover->sum = handover_sum(handover, offsetof(struct handover, sum));
+	handover->sum = own_sum(handover);
+}
+
+/* In memory there is all of it, or, if it is in the file, nothing. */
+static bool state_is_somewhere(const struct handover *handover)
+{
+	bool in_memory = handover->state_size <= handover->state.size;
+
+	if (handover->kind == HANDOVER_FILE)
+		return in_memory || !handover->state.size;
+	return handover->kind == HANDOVER_MEMORY && in_memory;
 }
 
 bool handover_is_good(const struct handover *handover)
 {
 	return handover->magic == HANDOVER_MAGIC && handover->version == HANDOVER_VERSION &&
-	       handover->sum == handover_sum(handover, offsetof(struct handover, sum)) &&
-	       handover->files_size <= sizeof(handover->files) &&
-	       (handover->kind == HANDOVER_FILE ||
-		(handover->kind == HANDOVER_MEMORY && handover->state_size &&
-		 handover->state_size <= handover->state.size));
+	       handover->sum == own_sum(handover) &&
+	       handover->files_size <= sizeof(handover->files) && handover->state_size &&
+	       state_is_somewhere(handover);
 }
 
 bool handover_range_fits(const struct handover_range *range, uint64_t low, uint64_t high)

@@ -129,9 +129,9 @@ static bool read_notes(const struct file *file, uint32_t layout, struct kernel_i
 
 	if (elf_note_parse(file->bytes, file->size, &entry, &image->entry, sizeof(image->entry)))
 		return refuse(file, "The kernel has no PVH entry: it is not made to be a domain.");
-	if (elf_note_parse(file->bytes, file->size, &own, &image->note, sizeof(image->note)))
-		return refuse(file, "The kernel is no xenstored that could take over.");
-	if (image->note.layout != layout)
+	image->own = elf_note_parse(file->bytes, file->size, &own, &image->note,
+				    sizeof(image->note)) == ELF_NOTE_FOUND;
+	if (image->own && image->note.layout != layout)
 		return refuse(file,
 			      "The kernel expects memory layout %u; this domain has layout %u.",
 			      image->note.layout, layout);
@@ -142,11 +142,14 @@ bool kernel_image_check(const void *bytes, uint64_t size, const struct kernel_ro
 			uint32_t layout, struct kernel_image *image, char *why)
 {
 	struct file file = {.bytes = bytes, .size = size, .why = why};
+	struct kernel_room there = *room;
 	Elf64_Ehdr header;
 
 	memset(image, 0, sizeof(*image));
-	if (!read_header(&file, &header))
+	if (!read_header(&file, &header) || !read_notes(&file, layout, image))
 		return false;
+	if (!image->own)
+		there.low = 0;
 	for (unsigned int i = 0; i < header.e_phnum; i++) {
 		Elf64_Phdr segment;
 
@@ -155,8 +158,8 @@ bool kernel_image_check(const void *bytes, uint64_t size, const struct kernel_ro
 		if (segment.p_type == PT_INTERP || segment.p_type == PT_DYNAMIC)
 			return refuse(&file, "The kernel is a program for an operating system: it "
 					     "is linked dynamically.");
-		if (segment.p_type == PT_LOAD && !add_segment(&file, &segment, room, image))
+		if (segment.p_type == PT_LOAD && !add_segment(&file, &segment, &there, image))
 			return false;
 	}
-	return read_notes(&file, layout, image) && check_segments(&file, room, image);
+	return check_segments(&file, &there, image);
 }

@@ -5,8 +5,9 @@
  *
  * The question is answered completely before anything is changed, from the bytes alone: an ELF
  * file for this machine with Xen's PVH entry, all of its segments in memory that a kernel may
- * occupy, and our own note, which says that it understands what is handed over. Without the note
- * a kernel might be a fine one and still forget the whole store.
+ * occupy, and our own note, which says that it understands what is handed over. A kernel without
+ * the note might be a fine one and still forget the whole store: whether it can be told the state
+ * in another way is a question of its own (update-exchange.c).
  */
 #ifndef STUBDOM_UPDATE_KERNEL_IMAGE_H
 #define STUBDOM_UPDATE_KERNEL_IMAGE_H
@@ -42,6 +43,7 @@ struct kernel_segment {
 
 /* What was found in a good file. */
 struct kernel_image {
+	bool own;	/* it has our note */
 	uint32_t entry; /* of the PVH note */
 	unsigned int count;
 	struct kernel_segment segment[KERNEL_SEGMENTS_MAX]; /* ascending, without overlap */
@@ -49,7 +51,10 @@ struct kernel_image {
 	struct kernel_note note;
 };
 
-/* Where a kernel may be loaded: the addresses from @low up to @high, which is not included. */
+/*
+ * Where a kernel may be loaded: the addresses from @low up to @high, which is not included; one
+ * without our note, which has no use for what is at our fixed places, from 0 on.
+ */
 struct kernel_room {
 	uint64_t low, high;
 };

@@ -40,6 +40,8 @@ static void test_handover(void **state)
 	(void)state;
 	assert_true(handover_is_good(&handover));
 	handover.kind = HANDOVER_FILE;
+	handover_seal(&handover);
+	assert_true(handover_is_good(&handover));
 	handover.state = (struct handover_range){0, 0};
 	handover_seal(&handover);
 	assert_true(handover_is_good(&handover));
@@ -68,6 +70,9 @@ static void test_sealed_nonsense_is_not_believed(void **state)
 	handover.state_size = 4097;
 	handover_seal(&handover);
 	assert_false(handover_is_good(&handover));
+	handover.kind = HANDOVER_FILE;
+	handover_seal(&handover);
+	assert_false(handover_is_good(&handover));
 	handover = good_handover();
 	handover.state_size = 0;
 	handover_seal(&handover);
@@ -78,28 +83,37 @@ static void test_sealed_nonsense_is_not_believed(void **state)
 	assert_false(handover_is_good(&handover));
 }
 
-static void test_sum_depends_on_every_byte_and_the_length(void **state)
+static const struct handover_key key = {1, 2};
+
+static void test_sum_depends_on_every_byte_the_length_and_the_key(void **state)
 {
-	unsigned char bytes[29] = {0};
-	uint64_t sum = handover_sum(bytes, sizeof(bytes));
+	unsigned char bytes[29] = {0}, *long_one = calloc(2, 4096);
+	uint64_t sum = handover_sum(&key, bytes, sizeof(bytes));
 
 	(void)state;
-	assert_true(sum != handover_sum(bytes, sizeof(bytes) - 1));
+	assert_true(sum != handover_sum(&key, bytes, sizeof(bytes) - 1));
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		bytes[i] = 1;
-		assert_true(sum != handover_sum(bytes, sizeof(bytes)));
+		assert_true(sum != handover_sum(&key, bytes, sizeof(bytes)));
 		bytes[i] = 0;
 	}
-	assert_true(sum == handover_sum(bytes, sizeof(bytes)));
+	assert_true(sum == handover_sum(&key, bytes, sizeof(bytes)));
+	assert_true(sum != handover_sum(&(struct handover_key){1, 3}, bytes, sizeof(bytes)));
+	assert_true(sum != handover_sum(&(struct handover_key){0, 2}, bytes, sizeof(bytes)));
+	/* Lengths that are the same modulo 256. */
+	assert_non_null(long_one);
+	assert_true(handover_sum(&key, long_one, 256) != handover_sum(&key, long_one, 512));
+	free(long_one);
 	/* And not on the pieces in which they come. */
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(i * 31);
 	for (size_t i = 0; i < sizeof(bytes); i++) {
-		struct handover_summer summer = {0};
+		struct siphash pieces;
 
-		handover_sum_add(&summer, bytes, i);
-		handover_sum_add(&summer, bytes + i, sizeof(bytes) - i);
-		assert_true(handover_sum_end(&summer) == handover_sum(bytes, sizeof(bytes)));
+		handover_sum_begin(&pieces, &key);
+		siphash_add(&pieces, bytes, i);
+		siphash_add(&pieces, bytes + i, sizeof(bytes) - i);
+		assert_true(handover_sum_end(&pieces) == handover_sum(&key, bytes, sizeof(bytes)));
 	}
 }
 
@@ -194,7 +208,13 @@ static void test_trampoline(void **state)
 	assert_int_equal(page.move[2].to, 0);
 	/* The table of segments is in the page itself. */
 	assert_int_equal(page.gdt_limit, TRAMPOLINE_GDT_SIZE - 1);
-	assert_int_equal(page.gdt_address[0], LAYOUT_TRAMPOLINE + TRAMPOLINE_GDT);
+	assert_int_equal(page.far_segment, 8);
+	/* A kernel may begin at 0. */
+	trampoline_add(&page, 0, 0x5000, 100);
+	assert_int_equal(page.move[2].to, 0);
+	assert_int_equal(page.move[2].from, 0x5000);
+	assert_int_equal(page.move[2].size, 100);
+	assert_int_equal(page.move[3].size + page.move[3].zeros, 0);
 	assert_false(trampoline_fill(&page, code, sizeof(page.code) + 1, &image, 0, ADDRESS));
 }
 
@@ -204,7 +224,7 @@ int main(void)
 		cmocka_unit_test(test_handover),
 		cmocka_unit_test(test_each_damaged_bit_is_noticed),
 		cmocka_unit_test(test_sealed_nonsense_is_not_believed),
-		cmocka_unit_test(test_sum_depends_on_every_byte_and_the_length),
+		cmocka_unit_test(test_sum_depends_on_every_byte_the_length_and_the_key),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_start_info),
 		cmocka_unit_test(test_start_info_without_room),

@@ -118,6 +118,7 @@ static void test_good(void **state)
 	(void)state;
 	if (!check(&kernel, sizeof(kernel), &image, why))
 		fail_msg("%s", why);
+	assert_true(image.own);
 	assert_int_equal(image.entry, LOW + offsetof(struct kernel, code));
 	assert_int_equal(image.count, 2);
 	assert_int_equal(image.segment[0].address, LOW);
@@ -197,11 +198,37 @@ static void test_another_kernel(void **state)
 	struct kernel kernel = good_kernel();
 
 	(void)state;
-	kernel.note.header.n_type = 1;
-	expect_refused(&kernel, "no xenstored");
-	kernel = good_kernel();
 	kernel.note.desc.layout = LAYOUT + 1;
 	expect_refused(&kernel, "memory layout 2");
+}
+
+static void expect_other(const struct kernel *kernel)
+{
+	struct kernel_image image;
+	char why[KERNEL_WHY_MAX];
+
+	if (!check(kernel, sizeof(*kernel), &image, why))
+		fail_msg("%s", why);
+	assert_false(image.own);
+}
+
+/* It has its own idea of what is where, up to what must not be touched. */
+static void test_kernel_of_another_kind(void **state)
+{
+	struct kernel kernel = good_kernel();
+
+	(void)state;
+	kernel.note.header.n_type = 1;
+	expect_other(&kernel);
+	kernel.text.p_paddr = 0;
+	kernel.entry.entry = offsetof(struct kernel, code);
+	expect_other(&kernel);
+	kernel.data.p_paddr = HIGH - 0x3000;
+	expect_other(&kernel);
+	kernel.data.p_paddr = HIGH - 0x2fff;
+	expect_refused(&kernel, "lies outside of 0 to 0x800000");
+	kernel.note.header.n_type = KERNEL_NOTE_TYPE;
+	expect_refused(&kernel, "lies outside of 0x400000");
 }
 
 static void test_notes_that_cannot_be_read(void **state)
@@ -210,10 +237,10 @@ static void test_notes_that_cannot_be_read(void **state)
 
 	(void)state;
 	kernel.note.header.n_namesz = UINT32_MAX;
-	expect_refused(&kernel, "no xenstored");
+	expect_other(&kernel);
 	kernel = good_kernel();
 	kernel.note.header.n_descsz = UINT32_MAX - 2;
-	expect_refused(&kernel, "no xenstored");
+	expect_other(&kernel);
 	kernel = good_kernel();
 	kernel.notes.p_offset = sizeof(kernel);
 	expect_refused(&kernel, "no PVH entry");
@@ -322,7 +349,7 @@ static void damage(char *bytes, size_t size)
 /* What the loading relies on. */
 static void expect_loadable(const struct kernel_image *image, size_t size)
 {
-	uint64_t from = LOW;
+	uint64_t low = image->own ? LOW : 0, from = low;
 
 	assert_in_range(image->count, 1, KERNEL_SEGMENTS_MAX);
 	for (unsigned int i = 0; i < image->count; i++) {
@@ -336,7 +363,7 @@ static void expect_loadable(const struct kernel_image *image, size_t size)
 		from = segment->address + segment->size;
 	}
 	assert_true(image->end >= from && image->end <= HIGH);
-	assert_in_range(image->entry, LOW, HIGH - 1);
+	assert_in_range(image->entry, low, HIGH - 1);
 }
 
 static void test_damaged(void **state)
@@ -370,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_not_for_this_machine),
 		cmocka_unit_test(test_a_program_for_linux),
 		cmocka_unit_test(test_another_kernel),
+		cmocka_unit_test(test_kernel_of_another_kind),
 		cmocka_unit_test(test_notes_that_cannot_be_read),
 		cmocka_unit_test(test_segments_that_do_not_fit),
 		cmocka_unit_test(test_nothing_to_load),

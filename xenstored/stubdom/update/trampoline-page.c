@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-_Static_assert(KERNEL_SEGMENTS_MAX <= TRAMPOLINE_MOVES_MAX, "all segments find room");
+_Static_assert(KERNEL_SEGMENTS_MAX < TRAMPOLINE_MOVES_MAX, "all segments find room, and one more");
 
 #define GDT_CODE_32 0x00cf9b000000ffffull
 #define GDT_DATA    0x00cf93000000ffffull
@@ -19,7 +19,7 @@ bool trampoline_fill(struct trampoline *trampoline, const void *code, size_t siz
 	trampoline->gdt[1] = GDT_CODE_32;
 	trampoline->gdt[2] = GDT_DATA;
 	trampoline->gdt_limit = TRAMPOLINE_GDT_SIZE - 1;
-	trampoline->gdt_address[0] = LAYOUT_TRAMPOLINE + TRAMPOLINE_GDT;
+	trampoline->far_segment = 8;
 	trampoline->entry = image->entry;
 	trampoline->start_info = start_info;
 	for (unsigned int i = 0; i < image->count; i++) {
@@ -33,4 +33,15 @@ bool trampoline_fill(struct trampoline *trampoline, const void *code, size_t siz
 		};
 	}
 	return true;
+}
+
+void trampoline_add(struct trampoline *trampoline, uint64_t to, uint64_t from, uint64_t size)
+{
+	unsigned int i = 0;
+
+	while (trampoline->move[i].size || trampoline->move[i].zeros)
+		i++;
+	if (i < TRAMPOLINE_MOVES_MAX)
+		trampoline->move[i] = (struct trampoline_move){
+			.to = to, .from = from, .size = size};
 }

@@ -16,4 +16,7 @@
 bool trampoline_fill(struct trampoline *trampoline, const void *code, size_t size,
 		     const struct kernel_image *image, uint64_t file, uint32_t start_info);
 
+/** One more move, behind those of a page that was filled: there is room for one. */
+void trampoline_add(struct trampoline *trampoline, uint64_t to, uint64_t from, uint64_t size);
+
 #endif
