@@ -370,6 +370,11 @@ install: all
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
+	install -d $(DESTDIR)$(prefix)/lib/systemd/system
+	for unit in xenstored.service xenstore-9pfsd.service; do \
+		sed 's,@sbindir@,$(prefix)/sbin,' xenstored/systemd/$$unit.in \
+			>$(DESTDIR)$(prefix)/lib/systemd/system/$$unit || exit 1; \
+	done
 
 .PHONY: format
 format:

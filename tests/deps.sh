@@ -16,7 +16,7 @@ set -eu
 
 # Debian's gcc brings libasan and libubsan of its own version with it.
 INSTALLED="gcc make libc6-dev pkg-config libtalloc-dev libbsd-dev libcmocka-dev libxen-dev \
-python3 python3-pytest python3-pyxs xenstore-utils"
+python3 python3-pytest python3-pyxs systemd xenstore-utils"
 
 EXTRACTED="xen-utils-4.17 libxenmisc4.17 libxencall1 libxendevicemodel1 libxenevtchn1 \
 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1 \

@@ -26,7 +26,7 @@
 
 #define SECONDS	  4
 #define STEPS	  400U
-#define ORDER	  2U
+#define ORDER_MAX 7U
 #define MAX_SPACE 100000U
 #define MAX_FILES 12U
 #define SECRET	  "what nobody may read"
@@ -36,7 +36,8 @@ static union {
 	struct p9_interface page;
 	unsigned char bytes[4096];
 } interface;
-static unsigned char data[4096U << ORDER];
+static unsigned char data[4096U << ORDER_MAX];
+static unsigned int order;
 static struct p9_producer out;
 static struct p9_consumer in;
 static struct p9_server *server;
@@ -66,7 +67,13 @@ static void begin_share(void)
 	struct share_limits limits = {
 		.max_space = MAX_SPACE, .max_files = MAX_FILES, .max_open = 4 + roll(4)};
 
-	limits.auto_delete = one_in(4);
+	/* Where room is made there must be little of it. */
+	limits.auto_delete = one_in(3);
+	if (limits.auto_delete || one_in(4)) {
+		limits.max_files = one_in(4) ? 0 : 3 + roll(5);
+		limits.max_space = 8000 + roll(MAX_SPACE - 8000);
+	}
+	order = one_in(4) ? ORDER_MAX : 2 + roll(2);
 	strcpy(base, "/tmp/fuzz-ninep.XXXXXX");
 	assert_non_null(mkdtemp(base));
 	mkdir(path_of("outside"), 0700);
@@ -77,13 +84,14 @@ static void begin_share(void)
 	assert_int_equal(symlink("../outside", path_of("share/l")), 0);
 	assert_int_equal(symlink("../../outside/secret", path_of("share/d/m")), 0);
 	memset(&interface, 0, sizeof(interface));
-	interface.page.ring_order = ORDER;
+	interface.page.ring_order = order;
 	in = (struct p9_consumer){&interface.page.in_prod, &interface.page.in_cons, data,
-				  P9_RING_SIZE(ORDER), 0};
+				  P9_RING_SIZE(order), 0};
 	out = (struct p9_producer){&interface.page.out_prod, &interface.page.out_cons,
-				   data + P9_RING_SIZE(ORDER), P9_RING_SIZE(ORDER), 0};
-	assert_int_equal(p9_server_new(path_of("share"), &limits, P9_RING_SIZE(ORDER), &server), 0);
-	assert_int_equal(p9_link_init(&link_, &interface.page, data, ORDER), 0);
+				   data + P9_RING_SIZE(order), P9_RING_SIZE(order), 0};
+	assert_int_equal(p9_server_new(path_of("share"), &limits, p9_link_msize(order), &server),
+			 0);
+	assert_int_equal(p9_link_init(&link_, &interface.page, data, order), 0);
 }
 
 static void end_share(void)
@@ -212,33 +220,56 @@ static size_t make_request(unsigned char *bytes, uint16_t tag)
 /* The answer to the request with that tag. */
 static void check_answer(uint16_t tag)
 {
-	static unsigned char bytes[P9_RING_SIZE(ORDER) + 1];
+	static unsigned char bytes[P9_RING_SIZE(ORDER_MAX) + 1];
 	ssize_t there = p9_available(&in);
 	struct p9_header header;
 
 	assert_true(there >= (ssize_t)P9_HEADER);
-	p9_peek(&in, bytes, (size_t)there);
-	p9_consume(&in, (size_t)there);
+	p9_peek(&in, bytes, P9_HEADER);
 	header = p9_header(bytes);
-	assert_int_equal(header.size, there);
+	assert_true(header.size >= P9_HEADER && (ssize_t)header.size <= there);
+	p9_peek(&in, bytes, header.size);
+	p9_consume(&in, header.size);
 	assert_int_equal(header.tag, tag);
-	bytes[there] = '\0';
-	assert_null(memmem(bytes, (size_t)there, SECRET, strlen(SECRET)));
+	assert_null(memmem(bytes, header.size, SECRET, strlen(SECRET)));
 	answered++;
 	good += header.type != P9_RERROR;
 }
 
-static void send_request(void)
+/* Longer than any message may be, on rings that have room for it. */
+static size_t make_long_request(unsigned char *bytes, uint16_t tag)
+{
+	uint32_t length = p9_link_msize(order) + 1 +
+			  roll(P9_RING_SIZE(order) - p9_link_msize(order));
+
+	make_request(bytes, tag);
+	memcpy(bytes, &length, 4);
+	return length;
+}
+
+/* One request, or several under way at a time; the answers come in their order. */
+static void send_requests(void)
 {
 	static uint16_t tag;
-	unsigned char bytes[8192];
-	size_t length = make_request(bytes, ++tag);
+	static unsigned char bytes[P9_RING_SIZE(ORDER_MAX)];
+	unsigned int count = 0, wanted = one_in(5) ? 2 + roll(4) : 1;
 	int events;
 
-	p9_produce(&out, bytes, length);
-	events = p9_link_turn(&link_, server, 10);
-	assert_true(events > 0);
-	check_answer(tag);
+	while (count < wanted && (count == 0 || p9_room(&out) >= 8192)) {
+		bool longer = count == 0 && order == ORDER_MAX && one_in(20);
+		size_t length = longer ? make_long_request(bytes, (uint16_t)(tag + 1))
+				       : make_request(bytes, (uint16_t)(tag + 1));
+
+		p9_produce(&out, bytes, length);
+		tag++;
+		count++;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		events = p9_link_turn(&link_, server, 1);
+		assert_true(events > 0);
+		check_answer((uint16_t)(tag - count + 1 + i));
+	}
+	assert_int_equal(p9_available(&in), 0);
 }
 
 /* ---- others in the directory ---- */
@@ -300,6 +331,18 @@ static void check_space(void)
 	assert_int_equal(system(command), 0);
 }
 
+/* Whatever modes were asked for, others have no access, and everything can be counted. */
+static void check_modes(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "test -z \"$(find %s/share ! -type l -perm /027)\" && "
+		 "test -z \"$(find %s/share -type d ! -perm -700)\"",
+		 base, base);
+	assert_int_equal(system(command), 0);
+}
+
 static void spoil_ring(void)
 {
 	uint32_t *indices[] = {&interface.page.out_prod, &interface.page.in_cons,
@@ -319,12 +362,13 @@ static void fuzz(void)
 {
 	begin_share();
 	for (unsigned int i = 0; i < STEPS; i++) {
-		send_request();
+		send_requests();
 		if (one_in(20))
 			interfere();
 	}
 	check_outside();
 	check_space();
+	check_modes();
 	spoil_ring();
 	check_outside();
 	end_share();

@@ -11,10 +11,14 @@
  *	read NAME         compare it with what write wrote -> bytes | -errno
  *	remove NAME                                     -> ok | -errno
  *	connected MS      wait for a connection         -> yes | no
+ *	gone MS           wait until the connection is closed -> yes | no
  *	dropped           lines lost up to now          -> number
  *	reload            save, forget and restore the front-end, as across a kexec -> ok
  *	work MS           look after events only        -> ok
  *	spoil             make an index impossible      -> ok
+ *	clog              fill the ring with requests and take no answer -> ok
+ *	flood MS          write its state, as fast as it goes -> writes
+ *	storm MS          connect and disconnect, as fast as it goes -> connections
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,6 +33,7 @@
 
 #include "ninep/frontend.h"
 #include "ninep/ring.h"
+#include "ninep/wire.h"
 
 #define ORDER 4U
 #define PAGES (1U + (1U << ORDER))
@@ -271,6 +276,13 @@ static void connected(struct guest *guest, uint64_t deadline)
 	puts(ninep_connected(guest->fe) ? "yes" : "no");
 }
 
+static void gone(struct guest *guest, uint64_t deadline)
+{
+	while (ninep_port(guest->fe) && now(NULL) < deadline)
+		step(guest, deadline);
+	puts(ninep_port(guest->fe) ? "no" : "yes");
+}
+
 static void work(struct guest *guest, uint64_t deadline)
 {
 	while (now(NULL) < deadline)
@@ -290,6 +302,54 @@ static void reload(struct guest *guest)
 	ninep_append_open(guest->fe, NINEP_LOG, "log");
 	ninep_changed(guest->fe);
 	puts("ok");
+}
+
+static void clog_ring(struct guest *guest)
+{
+	struct p9_interface *page = guest->memory.interface;
+	uint32_t size = P9_RING_SIZE(ORDER);
+	struct p9_producer out = {&page->out_prod, &page->out_cons,
+				  (unsigned char *)guest->memory.data + size, size, page->out_prod};
+	/* A request of no known type: the answer is longer than the question. */
+	static const unsigned char request[P9_HEADER] = {P9_HEADER, 0, 0, 0, 200, 0, 0};
+
+	while (p9_room(&out) >= (ssize_t)sizeof(request))
+		p9_produce(&out, request, sizeof(request));
+	notify(&guest->platform, ninep_port(guest->fe));
+	puts("ok");
+}
+
+static void flood(struct guest *guest, uint64_t deadline)
+{
+	unsigned int writes = 0;
+
+	while (now(NULL) < deadline)
+		write_node(&guest->platform, "device/9pfs/0/state", writes++ % 2 ? "5" : "6");
+	printf("%u\n", writes);
+}
+
+/* The rings stay as they are described; only the states change. */
+static void storm(struct guest *guest, uint64_t deadline)
+{
+	static const char *const answers[] = {[2] = "3", [4] = "6", [6] = "1"};
+	unsigned int connections = 0;
+	char path[200], node[256], state[16] = "";
+	int last = 0;
+
+	read_node(&guest->platform, "device/9pfs/0/backend", path, sizeof(path));
+	snprintf(node, sizeof(node), "%s/state", path);
+	while (now(NULL) < deadline) {
+		int theirs = read_node(&guest->platform, node, state, sizeof(state)) == 0
+				     ? atoi(state)
+				     : 0;
+
+		if (theirs == last || theirs < 0 || theirs > 6 || !answers[theirs])
+			continue;
+		last = theirs;
+		connections += theirs == 4;
+		write_node(&guest->platform, "device/9pfs/0/state", answers[theirs]);
+	}
+	printf("%u\n", connections);
 }
 
 static void command(struct guest *guest, char *line)
@@ -313,6 +373,8 @@ static void command(struct guest *guest, char *line)
 		whole_file(guest, NINEP_REMOVE, arguments);
 	} else if (strncmp(line, "connected ", 10) == 0) {
 		connected(guest, now(NULL) + strtoull(arguments, NULL, 10));
+	} else if (strncmp(line, "gone ", 5) == 0) {
+		gone(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strncmp(line, "work ", 5) == 0) {
 		work(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strcmp(line, "dropped") == 0) {
@@ -321,6 +383,12 @@ static void command(struct guest *guest, char *line)
 		((struct p9_interface *)guest->memory.interface)->out_prod += 1000000;
 		notify(&guest->platform, ninep_port(guest->fe));
 		puts("ok");
+	} else if (strcmp(line, "clog") == 0) {
+		clog_ring(guest);
+	} else if (strncmp(line, "flood ", 6) == 0) {
+		flood(guest, now(NULL) + strtoull(arguments, NULL, 10));
+	} else if (strncmp(line, "storm ", 6) == 0) {
+		storm(guest, now(NULL) + strtoull(arguments, NULL, 10));
 	} else if (strcmp(line, "reload") == 0) {
 		reload(guest);
 	} else {

@@ -3,6 +3,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -204,6 +205,20 @@ def test_a_domain_is_destroyed(site):
     assert other.ask("write file 10") == "ok"
 
 
+def test_the_directory_is_removed(site):
+    """By somebody who wants to be rid of the files, not of those to come."""
+    daemon = site.daemon()
+    guest, directory = site.connected()
+    assert guest.log_line("before") == "ok"
+    assert guest.flush() == "ok"
+    shutil.rmtree(directory)
+    assert guest.log_line("after") == "ok"
+    site.wait(lambda: guest.ask("work 50") == "ok" and guest.ask("flush 1000") == "ok",
+              "another connection")
+    assert content(directory, "log") == "after\n"
+    assert f"{directory} was removed" in daemon.log()
+
+
 def test_a_domain_that_was_never_introduced(site):
     """The Xenstore's own domain is one, on older hosts; its device is there all the same."""
     domid = site.host.create("--bare")
@@ -237,10 +252,10 @@ def test_a_guest_process_ends(site):
 def test_detach_and_attach_again(site):
     daemon = site.daemon()
     guest, directory = site.connected()
-    guest.put("work 3000")
+    guest.put("gone 60000")
     done = site.control("detach", str(guest.domid))
     assert done.returncode == 0, done.stderr
-    assert guest.get() == "ok"
+    assert guest.get() == "yes"
     assert site.front(guest.domid, "state") is None
     assert site.back(guest.domid, "state") is None
     assert site.read(f"/libxl/{guest.domid}/device/9pfs") is None
@@ -286,13 +301,35 @@ def test_what_attach_refuses(site):
     assert "no such domain" in site.control("attach", "77").stderr
     assert "must be absolute" in site.control("attach", str(domid), "--path", "x").stderr
     assert site.control("attach").returncode == 2
-    assert site.control("attach", "x").returncode == 2
     assert site.control("attach", "1", "--max-space", "-1").returncode == 2
     assert "no such device" in site.control("detach", str(domid)).stderr
     site.attach(domid)
     done = site.control("attach", str(domid))
     assert done.returncode == 1
     assert "has this device already" in done.stderr
+
+
+def test_domains_have_names(site):
+    site.daemon()
+    domid, other, third = (site.create() for _ in range(3))
+    site.write(f"/local/domain/{domid}/name", "net-driver")
+    for twin in (other, third):
+        site.write(f"/local/domain/{twin}/name", "twin")
+    directory = os.path.join(site.base, "d")
+    guest = site.guest(domid)
+    guest.put("connected 60000")
+    done = site.control("attach", "net-driver", "--path", directory, "--wait", "60")
+    assert done.returncode == 0, done.stderr
+    assert guest.get() == "yes"
+    assert site.back(domid, "path") == directory
+    guest.put("gone 60000")
+    assert site.control("detach", "net-driver").returncode == 0
+    assert guest.get() == "yes"
+    assert site.back(domid, "path") is None
+    assert "2 domains have that name" in site.control("attach", "twin").stderr
+    assert "no such domain" in site.control("attach", "nobody").stderr
+    assert "no such domain" in site.control("attach", "0x1").stderr
+    assert site.control("attach", "").returncode == 2
 
 
 def test_nodes_are_as_a_toolstack_writes_them(site):
@@ -367,6 +404,22 @@ def test_space(site):
     assert sum(os.path.getsize(os.path.join(directory, n)) for n in os.listdir(directory)) <= 1 << 20
 
 
+def test_a_limit_of_the_system_on_the_length_of_files(site):
+    """It concerns who meets it; the daemon goes on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        daemon = site.daemon()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    guest, _ = site.connected()
+    other, _ = site.connected()
+    assert guest.ask("write a 2000000") == "-27"
+    assert other.ask("write a 100000") == "ok"
+    assert guest.ask("write a 100000") == "ok"
+    assert daemon.process.poll() is None
+
+
 def test_number_of_files(site):
     site.daemon()
     guest, _ = site.connected("--max-files", "2")
@@ -389,10 +442,6 @@ def test_old_files_make_room(site):
 def test_wrong_descriptions_of_rings(site):
     daemon = site.daemon()
     guest, _ = site.connected()
-    domid = site.create()
-    site.attach(domid)
-    front = f"/local/domain/{domid}/device/9pfs/0"
-    site.wait(lambda: site.back(domid, "state") == "2", "the offer")
     for nodes in ({"version": "1", "num-rings": "1", "ring-ref0": "99999", "event-channel-0": "1"},
                   {"version": "1", "num-rings": "1", "ring-ref0": "1", "event-channel-0": "77777"},
                   {"version": "2", "num-rings": "1", "ring-ref0": "1", "event-channel-0": "1"},
@@ -400,6 +449,10 @@ def test_wrong_descriptions_of_rings(site):
                   {"version": "1", "num-rings": "4"},
                   # The domain's ring for the store: granted, but no 9pfs page.
                   {"version": "1", "num-rings": "1", "ring-ref0": "1", "event-channel-0": "1"}):
+        domid = site.create()
+        site.attach(domid)
+        site.wait(lambda: site.back(domid, "state") == "2", "the offer")
+        front = f"/local/domain/{domid}/device/9pfs/0"
         for node, value in nodes.items():
             site.write(f"{front}/{node}", value)
         site.write(f"{front}/state", "3")

@@ -19,7 +19,7 @@ from keys import Keys
 XEN_OPTIONS = "console=com1 com1=115200,8n1 noreboot=1 guest_loglvl=all"
 # Most of these save seconds of emulated work that has nothing to do with the store.
 KERNEL_OPTIONS = ("console=hvc0 panic=1 quiet rodata=off mitigations=off cryptomgr.notests "
-                  "zswap.enabled=0 apparmor=0 lsm=none audit=0 nokaslr noreplace-smp")
+                  "zswap.enabled=0 apparmor=0 lsm=landlock audit=0 nokaslr noreplace-smp")
 # rdrand: without it each xl waits seconds for the random pool. svm, npt: PVH guests.
 CPU = "qemu64,+svm,+npt,+rdrand"
 PANIC = re.compile(rb"^.*(?:Panic on CPU|Kernel panic|FATAL TRAP|Not enough RAM).*$", re.M)

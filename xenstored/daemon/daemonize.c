@@ -74,14 +74,15 @@ static int wait_for(pid_t pid, int *status)
 static int status_of_the_dead(int status)
 {
 	if (WIFSIGNALED(status)) {
-		fprintf(stderr, "xenstored: killed by signal %d (%s) before it was ready\n",
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
+		fprintf(stderr, "%s: killed by signal %d (%s) before it was ready\n",
+			program_invocation_short_name, WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
 		return 128 + WTERMSIG(status);
 	}
 	/* A daemon that ended cannot be a successful start, whatever it says. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		return WEXITSTATUS(status);
-	fprintf(stderr, "xenstored: ended before it was ready\n");
+	fprintf(stderr, "%s: ended before it was ready\n", program_invocation_short_name);
 	return STATUS_FAILED;
 }
 
@@ -93,8 +94,8 @@ __attribute__((noreturn)) static void original(int ready_fd, pid_t middle)
 
 	if (wait_for(middle, &status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-			fprintf(stderr, "xenstored: cannot start in the background: %s\n",
-				strerror(WEXITSTATUS(status)));
+			fprintf(stderr, "%s: cannot start in the background: %s\n",
+				program_invocation_short_name, strerror(WEXITSTATUS(status)));
 		_exit(STATUS_FAILED);
 	}
 
@@ -104,7 +105,7 @@ __attribute__((noreturn)) static void original(int ready_fd, pid_t middle)
 		_exit(0);
 
 	if (wait_for(daemon, &status) < 0) {
-		fprintf(stderr, "xenstored: ended before it was ready\n");
+		fprintf(stderr, "%s: ended before it was ready\n", program_invocation_short_name);
 		_exit(STATUS_FAILED);
 	}
 	_exit(status_of_the_dead(status));
@@ -158,7 +159,8 @@ int daemonize_start(struct daemonize *daemonize)
 	pid = getpid();
 	transmit(pair[1], &pid, sizeof(pid));
 	if (chdir("/") < 0) {
-		fprintf(stderr, "xenstored: chdir /: %s\n", strerror(errno));
+		fprintf(stderr, "%s: chdir /: %s\n", program_invocation_short_name,
+			strerror(errno));
 		_exit(STATUS_FAILED);
 	}
 	umask(022);

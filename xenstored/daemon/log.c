@@ -12,21 +12,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct {
 	bool open;
 	bool foreground;
+	bool journal; /* stderr ends in the journal, which has what syslog has */
 	bool redirected;
 	void (*line)(void *context, const char *text);
 	void *context;
 } logger;
+
+/* The service manager says which file is its journal; stderr may have been redirected since. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[64];
+	struct stat stat;
+
+	if (!stream || fstat(STDERR_FILENO, &stat) < 0)
+		return false;
+	snprintf(ours, sizeof(ours), "%llu:%llu", (unsigned long long)stat.st_dev,
+		 (unsigned long long)stat.st_ino);
+	return strcmp(stream, ours) == 0;
+}
 
 void log_open(const char *ident, bool foreground)
 {
 	openlog(ident, LOG_PID, LOG_DAEMON);
 	logger.open = true;
 	logger.foreground = foreground;
+	logger.journal = stderr_is_journal();
 }
 
 void log_redirect(void (*line)(void *context, const char *text), void *context)
@@ -94,7 +111,8 @@ void log_message(int priority, const char *format, ...)
 	va_end(args);
 	if (logger.open)
 		syslog(priority, "%s", text);
-	to_the_watching(text);
+	if (!logger.journal || logger.redirected)
+		to_the_watching(text);
 	errno = err;
 }
 

@@ -20,7 +20,8 @@
 /**
  * Opens syslog with facility DAEMON under @ident (which must stay valid). @foreground: messages
  * are copied to stderr for good. Otherwise they are copied there until log_redirect(). Before
- * log_open() messages go to stderr only.
+ * log_open() messages go to stderr only. A stderr that is the service manager's journal
+ * (JOURNAL_STREAM) gets no copy: it would stand there twice.
  */
 void log_open(const char *ident, bool foreground);
 

@@ -261,7 +261,7 @@ int main(int argc, char **argv)
 
 	notify_init(&daemon.notify);
 	if (!daemon.options.live_update)
-		notify_ready(&daemon.notify, getpid());
+		notify_ready(&daemon.notify, "xenstored", getpid());
 	else if (daemon.inheritance.failure[0])
 		notify_main_pid(&daemon.notify, getpid());
 	daemonize_ready(&daemon.daemonize);

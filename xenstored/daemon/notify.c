@@ -61,7 +61,7 @@ static int send_text(const struct notify *notify, const char *text)
 	return ret;
 }
 
-int notify_ready(const struct notify *notify, pid_t main_pid)
+int notify_ready(const struct notify *notify, const char *program, pid_t main_pid)
 {
 	char text[64] = "READY=1";
 	int ret;
@@ -69,7 +69,7 @@ int notify_ready(const struct notify *notify, pid_t main_pid)
 	if (main_pid)
 		snprintf(text, sizeof(text), "READY=1\nMAINPID=%ld", (long)main_pid);
 	ret = send_text(notify, text);
-	fputs("xenstored is ready\n", stderr);
+	fprintf(stderr, "%s is ready\n", program);
 	return ret;
 }
 

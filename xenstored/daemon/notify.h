@@ -27,11 +27,11 @@ struct notify {
 int notify_init(struct notify *notify);
 
 /**
- * Sends "READY=1" and, if @main_pid is not 0, "MAINPID=<main_pid>"; and prints
- * "xenstored is ready" on stderr whether anyone wants to know or not. Call it before stderr is
- * given up. Returns 0 or a negative errno (the line has been printed even so).
+ * Sends "READY=1" and, if @main_pid is not 0, "MAINPID=<main_pid>"; and prints "@program is ready"
+ * on stderr whether anyone wants to know or not. Call it before stderr is given up. Returns 0 or a
+ * negative errno (the line has been printed even so).
  */
-int notify_ready(const struct notify *notify, pid_t main_pid);
+int notify_ready(const struct notify *notify, const char *program, pid_t main_pid);
 
 /** Sends "MAINPID=<main_pid>" alone: the daemon goes on in another process. As above. */
 int notify_main_pid(const struct notify *notify, pid_t main_pid);

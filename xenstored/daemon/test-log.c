@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,26 @@ static void speak_foreground(void)
 	log_redirect(sink, NULL);
 	log_message(LOG_NOTICE, "domain %d\n", 5);
 	log_print("control: %s", "hello");
+}
+
+/* As under a service manager whose journal takes both syslog and stderr. */
+static void speak_to_a_journal(void)
+{
+	char stream[64];
+	struct stat stat;
+
+	fstat(STDERR_FILENO, &stat);
+	snprintf(stream, sizeof(stream), "%lu:%lu", (unsigned long)stat.st_dev,
+		 (unsigned long)stat.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_open("test-log", true);
+	log_message(LOG_NOTICE, "once");
+	log_print("not for syslog");
+	log_close();
+	/* That of another process, which we inherited. */
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_open("test-log", true);
+	log_message(LOG_NOTICE, "twice");
 }
 
 static void speak_background(void)
@@ -99,6 +120,15 @@ static void test_foreground(void **state)
 	assert_string_equal(text, "domain 5\ncontrol: hello\n");
 }
 
+static void test_journal(void **state)
+{
+	char text[256];
+
+	(void)state;
+	assert_int_equal(listen_to(speak_to_a_journal, text, sizeof(text)), 0);
+	assert_string_equal(text, "not for syslog\ntwice\n");
+}
+
 static void test_background(void **state)
 {
 	char text[256];
@@ -134,9 +164,8 @@ static void test_long_text_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_foreground),
-		cmocka_unit_test(test_background),
-		cmocka_unit_test(test_fatal),
+		cmocka_unit_test(test_foreground),	 cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_background),	 cmocka_unit_test(test_fatal),
 		cmocka_unit_test(test_long_text_is_cut),
 	};
 

@@ -64,7 +64,7 @@ static int ready(const struct notify *notify, pid_t main_pid)
 
 	assert_int_equal(pipe(ends), 0);
 	dup2(ends[1], STDERR_FILENO);
-	ret = notify_ready(notify, main_pid);
+	ret = notify_ready(notify, "xenstored", main_pid);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	close(ends[1]);

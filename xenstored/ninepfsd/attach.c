@@ -21,12 +21,16 @@
 #define XENSTORE_DIRECTORY "/var/lib/xen/xenstore"
 #define LOG_DIRECTORY	   "/var/log/xen/9pfs"
 
+/* Domids from here on are no domains'. */
+#define DOMID_FIRST_RESERVED 0x7FF0U
+
 #define WAIT_STEP 50000 /* microseconds */
 
 /* How long detach waits for both ends without being told. */
 #define DETACH_SECONDS 10U
 
 struct places {
+	unsigned int domid;
 	char front[NODES_PATH_MAX];
 	char back[NODES_PATH_MAX];
 	char copy[NODES_PATH_MAX]; /* libxl's, for "xl destroy" */
@@ -44,13 +48,55 @@ static int complain_errno(const char *what)
 	return 1;
 }
 
-static void find_places(const struct attach_options *options, struct places *places)
+/* The number of the domain with that name; false: said why there is none. */
+static bool find_name(struct xs_handle *xs, const char *name, unsigned int *domid)
 {
-	snprintf(places->front, sizeof(places->front), "/local/domain/%u/device/9pfs/%u",
-		 options->domid, options->number);
+	unsigned int count = 0, found = 0;
+	char **domains = xs_directory(xs, XBT_NULL, "/local/domain", &count);
+	char text[80];
+
+	for (unsigned int i = 0; i < count; i++) {
+		char *other = nodes_read(xs, XBT_NULL, "/local/domain/%s/name", domains[i]);
+
+		if (other && strcmp(other, name) == 0) {
+			*domid = (unsigned int)strtoul(domains[i], NULL, 10);
+			found++;
+		}
+		free(other);
+	}
+	free(domains);
+	snprintf(text, sizeof(text), "%u domains have that name", found);
+	if (found != 1)
+		complain(found ? text : "there is no such domain in the Xenstore");
+	return found == 1;
+}
+
+/* A number, else a name. */
+static bool find_domain(struct xs_handle *xs, const char *domain, unsigned int *domid)
+{
+	unsigned long number;
+	char *end;
+
+	errno = 0;
+	number = strtoul(domain, &end, 10);
+	if (domain[0] < '0' || domain[0] > '9' || *end)
+		return find_name(xs, domain, domid);
+	*domid = (unsigned int)number;
+	if (!errno && number < DOMID_FIRST_RESERVED)
+		return true;
+	complain("there is no such domain in the Xenstore");
+	return false;
+}
+
+static void find_places(const struct attach_options *options, unsigned int domid,
+			struct places *places)
+{
+	*places = (struct places){.domid = domid};
+	snprintf(places->front, sizeof(places->front), "/local/domain/%u/device/9pfs/%u", domid,
+		 options->number);
 	snprintf(places->back, sizeof(places->back), "/local/domain/%u/" BACKEND_ROOT "/%u/%u",
-		 options->backend, options->domid, options->number);
-	snprintf(places->copy, sizeof(places->copy), "/libxl/%u/device/9pfs/%u", options->domid,
+		 options->backend, domid, options->number);
+	snprintf(places->copy, sizeof(places->copy), "/libxl/%u/device/9pfs/%u", domid,
 		 options->number);
 }
 
@@ -84,9 +130,9 @@ static bool write_back(struct xs_handle *xs, xs_transaction_t t, const struct pl
 {
 	const char *back = places->back;
 
-	return make_directory(xs, t, back, options->backend, options->domid) &&
+	return make_directory(xs, t, back, options->backend, places->domid) &&
 	       nodes_write(xs, t, back, "frontend", places->front) &&
-	       nodes_write_number(xs, t, back, "frontend-id", options->domid) &&
+	       nodes_write_number(xs, t, back, "frontend-id", places->domid) &&
 	       nodes_write_number(xs, t, back, "online", 1) &&
 	       nodes_write(xs, t, back, "path", path) &&
 	       nodes_write(xs, t, back, "security_model", "none") &&
@@ -103,7 +149,7 @@ static bool write_front(struct xs_handle *xs, xs_transaction_t t, const struct p
 {
 	const char *front = places->front;
 
-	return make_directory(xs, t, front, options->domid, options->backend) &&
+	return make_directory(xs, t, front, places->domid, options->backend) &&
 	       nodes_write(xs, t, front, "backend", places->back) &&
 	       nodes_write_number(xs, t, front, "backend-id", options->backend) &&
 	       nodes_write(xs, t, front, "tag", options->tag) &&
@@ -165,16 +211,19 @@ static int attach_with(struct xs_handle *xs, const struct attach_options *option
 {
 	char path[NODES_PATH_MAX], *home;
 	struct places places;
+	unsigned int domid;
 	int error;
 
-	find_places(options, &places);
-	home = nodes_read(xs, XBT_NULL, "/local/domain/%u", options->domid);
+	if (!find_domain(xs, options->domain, &domid))
+		return 1;
+	find_places(options, domid, &places);
+	home = nodes_read(xs, XBT_NULL, "/local/domain/%u", domid);
 	if (!home)
 		return complain("there is no such domain in the Xenstore");
 	free(home);
 	if (state_of(xs, places.front) != XENBUS_NONE)
 		return complain("the domain has this device already");
-	default_path(xs, options->domid, path, sizeof(path));
+	default_path(xs, domid, path, sizeof(path));
 	error = write_nodes(xs, &places, options, options->path ? options->path : path);
 	if (error)
 		return error;
@@ -187,9 +236,12 @@ static int attach_with(struct xs_handle *xs, const struct attach_options *option
 static int detach_with(struct xs_handle *xs, const struct attach_options *options)
 {
 	struct places places;
+	unsigned int domid;
 	bool closed;
 
-	find_places(options, &places);
+	if (!find_domain(xs, options->domain, &domid))
+		return 1;
+	find_places(options, domid, &places);
 	if (state_of(xs, places.back) == XENBUS_NONE)
 		return complain("the domain has no such device");
 	nodes_write_number(xs, XBT_NULL, places.back, "online", 0);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct attach_options {
-	unsigned int domid;   /* whose device */
+	const char *domain;   /* whose device: its number or name */
 	unsigned int number;  /* which of its devices */
 	unsigned int backend; /* the domain that serves */
 	const char *tag;

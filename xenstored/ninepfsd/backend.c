@@ -13,8 +13,13 @@
 #include "ninepfsd/connection.h"
 #include "ninepfsd/nodes.h"
 
-/* After a front-end broke the rules: milliseconds before it may try again. */
-#define PENALTY 1000
+/*
+ * After a connection, milliseconds before the next: more each time, so that a front-end that breaks
+ * the rules or comes and goes neither keeps us busy nor fills the log; until one connection lasts.
+ */
+#define DELAY_FIRST 100
+#define DELAY_MAX   30000
+#define LASTS	    60000
 
 struct backend *backend_new(unsigned int domid, unsigned int number)
 {
@@ -24,7 +29,6 @@ struct backend *backend_new(unsigned int domid, unsigned int number)
 		return NULL;
 	backend->domid = domid;
 	backend->number = number;
-	backend->dirty = true;
 	snprintf(backend->path, sizeof(backend->path), BACKEND_ROOT "/%u/%u", domid, number);
 	return backend;
 }
@@ -37,11 +41,14 @@ void backend_token(const struct backend *backend, char *token, size_t size)
 /* Watches the front-end's state, which may not exist yet. */
 static void watch_front(struct backend *backend, struct xs_handle *xs)
 {
-	char path[NODES_PATH_MAX], token[32];
+	char path[NODES_PATH_MAX], token[32], *mark;
 
 	backend->front = nodes_read(xs, XBT_NULL, "%s/frontend", backend->path);
 	if (!backend->front)
 		return;
+	mark = nodes_read(xs, XBT_NULL, "%s/" ATTACHED_NODE, backend->path);
+	backend->attached = mark;
+	free(mark);
 	snprintf(path, sizeof(path), "%s/state", backend->front);
 	backend_token(backend, token, sizeof(token));
 	if (!xs_watch(xs, path, token))
@@ -61,12 +68,17 @@ static void unwatch_front(struct backend *backend, struct xs_handle *xs)
 	backend->front = NULL;
 }
 
+void backend_stop(struct backend *backend)
+{
+	if (backend->connection)
+		connection_stop(backend->connection);
+}
+
 void backend_free(struct backend *backend, struct xs_handle *xs)
 {
-	if (backend->connection) {
-		connection_stop(backend->connection);
+	backend_stop(backend);
+	if (backend->connection)
 		connection_free(backend->connection);
-	}
 	unwatch_front(backend, xs);
 	free(backend);
 }
@@ -154,46 +166,67 @@ static bool start(struct backend *backend, struct xs_handle *xs, int wake)
 		config.directory = directory;
 		done = connection_start(&config, &backend->connection) == 0;
 	}
-	if (done)
-		log_message(LOG_INFO, "domain %u: serving %s", backend->domid, directory);
 	free(directory);
 	return done;
 }
 
+static void put_off(struct backend *backend, int64_t now)
+{
+	if (backend->connected && now - backend->connected_at >= LASTS)
+		backend->delay = 0;
+	backend->delay = backend->delay ? backend->delay * 2 : DELAY_FIRST;
+	if (backend->delay > DELAY_MAX)
+		backend->delay = DELAY_MAX;
+	backend->not_before = now + backend->delay;
+}
+
 static void connect_front(struct backend *backend, struct xs_handle *xs, int wake, int64_t now)
 {
-	if (start(backend, xs, wake)) {
-		backend->introduced = xs_is_domain_introduced(xs, backend->domid);
-		set_state(backend, xs, XENBUS_CONNECTED);
+	backend->connected = false;
+	if (start(backend, xs, wake))
 		return;
-	}
-	backend->not_before = now + PENALTY;
+	put_off(backend, now);
 	set_state(backend, xs, XENBUS_CLOSED);
 }
 
-/* While there is a connection. True: there is none any more. */
-static bool look_at_connection(struct backend *backend, enum xenbus_state front, bool exists,
-			       int64_t now)
+/* The thread serves: so it is told. */
+static void tell_connected(struct backend *backend, struct xs_handle *xs, int64_t now)
 {
-	bool wanted = exists && (front == XENBUS_INITIALISED || front == XENBUS_CONNECTED);
+	backend->connected = true;
+	backend->connected_at = now;
+	backend->introduced = xs_is_domain_introduced(xs, backend->domid);
+	set_state(backend, xs, XENBUS_CONNECTED);
+}
 
+/* While there is a connection. True: there is none any more. */
+static bool look_at_connection(struct backend *backend, struct xs_handle *xs,
+			       enum xenbus_state ours, enum xenbus_state front, int64_t now)
+{
+	bool wanted = ours != XENBUS_NONE &&
+		      (front == XENBUS_INITIALISED || front == XENBUS_CONNECTED);
+
+	/* Until it is told, a toolstack may change its mind. */
+	if (!backend->connected && ours != XENBUS_INITWAIT)
+		wanted = false;
 	if (!connection_over(backend->connection)) {
 		if (!wanted)
 			connection_stop(backend->connection);
+		else if (!backend->connected && connection_serves(backend->connection))
+			tell_connected(backend, xs, now);
 		return false;
 	}
-	if (connection_broken(backend->connection))
-		backend->not_before = now + PENALTY;
 	connection_free(backend->connection);
 	backend->connection = NULL;
-	log_message(LOG_INFO, "domain %u: disconnected", backend->domid);
+	put_off(backend, now);
+	if (backend->connected)
+		log_message(LOG_INFO, "domain %u: disconnected", backend->domid);
 	return true;
 }
 
 bool backend_look(struct backend *backend, struct xs_handle *xs, int wake, int64_t now)
 {
 	enum xenbus_state ours, front = XENBUS_NONE;
-	bool online, closed = false;
+	bool online, closed = false, gone = false;
 
 	ours = (enum xenbus_state)nodes_read_number(xs, XENBUS_NONE, "%s/state", backend->path);
 	if (!backend->front)
@@ -201,10 +234,16 @@ bool backend_look(struct backend *backend, struct xs_handle *xs, int wake, int64
 	if (backend->front)
 		front = (enum xenbus_state)nodes_read_number(xs, XENBUS_NONE, "%s/state",
 							     backend->front);
+	backend->orphan = front == XENBUS_NONE;
 	if (backend->connection) {
-		closed = look_at_connection(backend, front, ours != XENBUS_NONE, now);
+		closed = look_at_connection(backend, xs, ours, front, now);
 		if (!closed)
 			return true;
+	}
+	if (ours != XENBUS_NONE && backend->orphan) {
+		backend_check_domain(backend, xs, &gone);
+		if (gone)
+			return false;
 	}
 	if (ours == XENBUS_NONE || !backend->front)
 		return ours != XENBUS_NONE;
@@ -227,13 +266,18 @@ bool backend_look(struct backend *backend, struct xs_handle *xs, int wake, int64
 	return true;
 }
 
+bool backend_has_news(const struct backend *backend)
+{
+	return backend->connection &&
+	       (connection_over(backend->connection) ||
+		(!backend->connected && connection_serves(backend->connection)));
+}
+
 /* Whether the front-end's nodes are gone for certain. */
 static bool front_is_gone(struct backend *backend, struct xs_handle *xs)
 {
 	char *state;
 
-	if (!backend->front)
-		watch_front(backend, xs);
 	if (!backend->front)
 		return false;
 	state = nodes_read(xs, XBT_NULL, "%s/state", backend->front);
@@ -243,17 +287,21 @@ static bool front_is_gone(struct backend *backend, struct xs_handle *xs)
 	return false;
 }
 
-void backend_domain_released(struct backend *backend, struct xs_handle *xs)
+bool backend_check_domain(struct backend *backend, struct xs_handle *xs, bool *gone)
 {
 	/* The Xenstore's own domain may never have been introduced. */
-	bool introduced = xs_is_domain_introduced(xs, backend->domid);
-	char *mark;
+	bool serves = backend->connected && backend->connection && backend->introduced;
+	/* Nobody else removes what "attach" made. */
+	bool remove = backend->attached && backend->orphan && !backend->connection;
 
-	if (backend->connection && backend->introduced && !introduced)
+	*gone = false;
+	if (!serves && !remove)
+		return false;
+	if (xs_is_domain_introduced(xs, backend->domid))
+		return true;
+	if (serves)
 		connection_stop(backend->connection);
-	mark = nodes_read(xs, XBT_NULL, "%s/" ATTACHED_NODE, backend->path);
-	if (mark && !introduced && front_is_gone(backend, xs))
-		nodes_remove(xs, backend->path);
-	free(mark);
-	backend->dirty = true;
+	else if (front_is_gone(backend, xs))
+		*gone = nodes_remove(xs, backend->path);
+	return true;
 }

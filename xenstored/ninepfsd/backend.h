@@ -28,25 +28,47 @@ struct backend {
 	unsigned int domid, number;
 	char path[64];	 /* of our nodes */
 	char *front;	 /* path of the front-end's nodes, and of our watch there; NULL: not yet */
+	bool attached;	 /* made by "attach" */
+	bool orphan;	 /* the front-end has no nodes (any more) */
 	bool published;	 /* our abilities are told */
 	bool introduced; /* the domain was known to the Xenstore when it connected */
-	bool dirty;	 /* is to be looked at */
-	int64_t not_before; /* milliseconds: a front-end that failed waits until then */
+
 	struct connection *connection;
-	struct backend *next;
+	bool connected;	      /* and that is told */
+	int64_t connected_at; /* milliseconds */
+	int64_t delay;	      /* before the next connection, milliseconds */
+	int64_t not_before;   /* when that is over; 0: it is */
+
+	/* service.c: how often the front-end has had it looked at */
+	int64_t window;	    /* since then, milliseconds */
+	unsigned int looks; /* so often */
+	int64_t look_at;    /* put off until then; 0: it is not */
+
+	/* devices.c */
+	struct backend *sibling, *next, **link, *next_dirty;
+	bool dirty; /* is to be looked at */
 };
 
 /** A device that was not known before, or NULL without memory. */
 struct backend *backend_new(unsigned int domid, unsigned int number);
 
 /**
- * Do the next step. @wake: eventfd for the connection's end. @now: milliseconds. False: the device
- * does not exist any more and can be freed.
+ * Do the next step. @wake: eventfd for news of the connection. @now: milliseconds. False: the
+ * device does not exist any more and can be freed.
  */
 bool backend_look(struct backend *backend, struct xs_handle *xs, int wake, int64_t now);
 
-/** A domain has gone: is it this device's? Then it ends. */
-void backend_domain_released(struct backend *backend, struct xs_handle *xs);
+/** Whether the connection's thread has something that backend_look() should see. */
+bool backend_has_news(const struct backend *backend);
+
+/**
+ * Some domain has gone. If it can be this device's and matter to it, ask, and do what follows.
+ * True: the Xenstore had to be asked; the device is to be looked at if @gone is set.
+ */
+bool backend_check_domain(struct backend *backend, struct xs_handle *xs, bool *gone);
+
+/** Ask the connection to end, if there is one. */
+void backend_stop(struct backend *backend);
 
 /** End the connection, wait for that, forget the device. Its nodes stay. */
 void backend_free(struct backend *backend, struct xs_handle *xs);

@@ -16,14 +16,19 @@
 #include <xengnttab.h>
 
 #include "daemon/log.h"
+#include "ninepfsd/confine.h"
 #include "ninepfsd/link.h"
 #include "ninepfsd/server.h"
 
 /* Requests of one ring before the next has its turn. */
 #define TURN_REQUESTS 32U
 
-/* Front-ends need not tell that they made room for an answer: milliseconds between two looks. */
-#define STUCK_INTERVAL 10
+/*
+ * Front-ends need not tell that they made room for an answer: milliseconds between two looks, the
+ * first and then twice as many each time.
+ */
+#define STUCK_FIRST 10
+#define STUCK_MAX   500
 
 struct ring {
 	struct p9_interface *page;
@@ -34,15 +39,16 @@ struct ring {
 };
 
 struct connection {
-	unsigned int domid;
+	struct connection_config config;
+	char *directory;
 	unsigned int rings;
 	struct ring ring[CONNECTION_RINGS_MAX];
 	xengnttab_handle *grants;
 	xenevtchn_handle *events;
 	struct p9_server *server;
 	pthread_t thread;
-	int stop, wake;
-	bool over, broken; /* written by the thread */
+	int stop;
+	bool serves, over; /* written by the thread */
 };
 
 /* ---- mapping ---- */
@@ -78,7 +84,7 @@ static int open_ring(struct connection *connection, struct ring *ring, uint32_t 
 	uint32_t refs[1U << CONNECTION_ORDER_MAX];
 	xenevtchn_port_or_error_t bound;
 
-	ring->page = xengnttab_map_grant_ref(connection->grants, connection->domid, ref,
+	ring->page = xengnttab_map_grant_ref(connection->grants, connection->config.domid, ref,
 					     PROT_READ | PROT_WRITE);
 	if (!ring->page)
 		return -errno;
@@ -88,41 +94,46 @@ static int open_ring(struct connection *connection, struct ring *ring, uint32_t 
 		return -EPROTO;
 	memcpy(refs, ring->page->ref, sizeof(refs[0]) << ring->order);
 	ring->data = xengnttab_map_domain_grant_refs(connection->grants, 1U << ring->order,
-						     connection->domid, refs,
+						     connection->config.domid, refs,
 						     PROT_READ | PROT_WRITE);
 	if (!ring->data)
 		return -errno;
-	bound = xenevtchn_bind_interdomain(connection->events, connection->domid, port);
+	bound = xenevtchn_bind_interdomain(connection->events, connection->config.domid, port);
 	if (bound < 0)
 		return -errno;
 	ring->port = (evtchn_port_t)bound;
 	return p9_link_init(&ring->link, ring->page, ring->data, ring->order);
 }
 
-static int open_all(struct connection *connection, const struct connection_config *config)
+static int open_all(struct connection *connection)
 {
+	const struct connection_config *config = &connection->config;
 	uint32_t msize = UINT32_MAX;
 	int error = 0;
 
 	connection->grants = xengnttab_open(NULL, 0);
 	connection->events = xenevtchn_open(NULL, 0);
-	if (!connection->grants || !connection->events)
-		return -errno;
+	if (!connection->grants || !connection->events) {
+		error = -errno;
+		log_message(LOG_ERR, "domain %u: cannot open the Xen devices: %s", config->domid,
+			    strerror(-error));
+		return error;
+	}
 	for (unsigned int i = 0; i < config->rings && error == 0; i++) {
 		connection->rings++;
 		error = open_ring(connection, &connection->ring[i], config->refs[i],
 				  config->ports[i]);
-		if (error == 0 && P9_RING_SIZE(connection->ring[i].order) < msize)
-			msize = P9_RING_SIZE(connection->ring[i].order);
+		if (error == 0 && p9_link_msize(connection->ring[i].order) < msize)
+			msize = p9_link_msize(connection->ring[i].order);
 	}
 	if (error < 0) {
-		log_message(LOG_ERR, "domain %u: cannot map ring %u: %s", connection->domid,
+		log_message(LOG_ERR, "domain %u: cannot map ring %u: %s", connection->config.domid,
 			    connection->rings - 1, strerror(-error));
 		return error;
 	}
 	error = p9_server_new(config->directory, &config->limits, msize, &connection->server);
 	if (error < 0)
-		log_message(LOG_ERR, "domain %u: cannot use %s: %s", connection->domid,
+		log_message(LOG_ERR, "domain %u: cannot use %s: %s", connection->config.domid,
 			    config->directory, strerror(-error));
 	return error;
 }
@@ -130,9 +141,11 @@ static int open_all(struct connection *connection, const struct connection_confi
 /* ---- the thread ---- */
 
 /* Serves all rings once. 0: nothing more to be done now; 1: at once; 2: soon; -EPROTO. */
-static int turn(struct connection *connection)
+static int turn(struct connection *connection, bool *moved)
 {
 	int next = 0;
+
+	*moved = false;
 
 	for (unsigned int i = 0; i < connection->rings; i++) {
 		struct ring *ring = &connection->ring[i];
@@ -140,6 +153,7 @@ static int turn(struct connection *connection)
 
 		if (events < 0)
 			return events;
+		*moved |= events > 0;
 		if (events > 0)
 			xenevtchn_notify(connection->events, ring->port);
 		if (p9_link_ready(&ring->link))
@@ -158,19 +172,38 @@ static void take_event(struct connection *connection)
 		xenevtchn_unmask(connection->events, (evtchn_port_t)port);
 }
 
-static void *serve(void *argument)
+/* All that is needed of the rest of the system is open. */
+static void confine(struct connection *connection)
 {
-	static const int timeouts[] = {-1, 0, STUCK_INTERVAL};
-	struct connection *connection = argument;
+	int error = confine_thread(p9_server_root(connection->server));
+
+	/* The start of the daemon has told of a kernel that does not have it. */
+	if (error < 0 && error != -ENOSYS && error != -EOPNOTSUPP)
+		log_message(LOG_ERR, "domain %u: its thread is not confined: %s",
+			    connection->config.domid, strerror(-error));
+}
+
+/* Milliseconds to wait after a turn that ended with @next and began after @before. */
+static int timeout_after(int next, bool moved, int before)
+{
+	if (next != 2)
+		return next ? 0 : -1;
+	if (moved || before <= 0)
+		return STUCK_FIRST;
+	return 2 * before < STUCK_MAX ? 2 * before : STUCK_MAX;
+}
+
+static void look_after_rings(struct connection *connection)
+{
 	struct pollfd fds[] = {
 		{.fd = xenevtchn_fd(connection->events), .events = POLLIN},
 		{.fd = connection->stop, .events = POLLIN},
 	};
-	uint64_t one = 1;
-	int next = 1;
+	int next = 1, timeout = 0;
+	bool moved;
 
 	while (next >= 0) {
-		if (poll(fds, 2, timeouts[next]) < 0 && errno != EINTR)
+		if (poll(fds, 2, timeout) < 0 && errno != EINTR)
 			break;
 		if (fds[1].revents)
 			break;
@@ -178,44 +211,80 @@ static void *serve(void *argument)
 			break;
 		if (fds[0].revents)
 			take_event(connection);
-		next = turn(connection);
+		/* The next connection makes it anew; until then the front-end keeps what it has. */
+		if (!p9_server_has_directory(connection->server)) {
+			log_message(LOG_WARNING, "domain %u: %s was removed",
+				    connection->config.domid, connection->directory);
+			break;
+		}
+		next = turn(connection, &moved);
+		timeout = timeout_after(next, moved, timeout);
 	}
-	if (next < 0) {
+	if (next < 0)
 		log_message(LOG_WARNING, "domain %u does not keep the rules of the ring",
-			    connection->domid);
-		__atomic_store_n(&connection->broken, true, __ATOMIC_RELAXED);
+			    connection->config.domid);
+}
+
+static void tell(struct connection *connection, bool *what)
+{
+	uint64_t one = 1;
+
+	__atomic_store_n(what, true, __ATOMIC_RELEASE);
+	if (write(connection->config.wake, &one, sizeof(one)) < 0)
+		log_message(LOG_ERR, "eventfd: %s", strerror(errno));
+}
+
+static void *serve(void *argument)
+{
+	struct connection *connection = argument;
+
+	if (open_all(connection) == 0) {
+		confine(connection);
+		log_message(LOG_INFO, "domain %u: serving %s", connection->config.domid,
+			    connection->directory);
+		tell(connection, &connection->serves);
+		look_after_rings(connection);
 	}
 	close_all(connection);
-	__atomic_store_n(&connection->over, true, __ATOMIC_RELEASE);
-	if (write(connection->wake, &one, sizeof(one)) < 0)
-		log_message(LOG_ERR, "eventfd: %s", strerror(errno));
+	tell(connection, &connection->over);
 	return NULL;
 }
 
 /* ---- for the others ---- */
 
+static void discard(struct connection *connection)
+{
+	if (connection->stop >= 0)
+		close(connection->stop);
+	free(connection->directory);
+	free(connection);
+}
+
 int connection_start(const struct connection_config *config, struct connection **result)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	int error;
+	int error = 0;
 
 	if (!connection)
 		return -ENOMEM;
-	connection->domid = config->domid;
-	connection->wake = config->wake;
+	connection->config = *config;
+	connection->directory = strdup(config->directory);
+	connection->config.directory = connection->directory;
 	connection->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	error = connection->stop < 0 ? -errno : open_all(connection, config);
-	if (error == 0)
+	if (!connection->directory)
+		error = -ENOMEM;
+	else if (connection->stop < 0)
+		error = -errno;
+	else
 		error = -pthread_create(&connection->thread, NULL, serve, connection);
-	if (error == 0) {
-		*result = connection;
-		return 0;
+	if (error < 0) {
+		log_message(LOG_ERR, "domain %u: cannot start a thread: %s", config->domid,
+			    strerror(-error));
+		discard(connection);
+		return error;
 	}
-	close_all(connection);
-	if (connection->stop >= 0)
-		close(connection->stop);
-	free(connection);
-	return error;
+	*result = connection;
+	return 0;
 }
 
 void connection_stop(struct connection *connection)
@@ -231,14 +300,13 @@ bool connection_over(const struct connection *connection)
 	return __atomic_load_n(&connection->over, __ATOMIC_ACQUIRE);
 }
 
-bool connection_broken(const struct connection *connection)
+bool connection_serves(const struct connection *connection)
 {
-	return __atomic_load_n(&connection->broken, __ATOMIC_RELAXED);
+	return __atomic_load_n(&connection->serves, __ATOMIC_ACQUIRE);
 }
 
 void connection_free(struct connection *connection)
 {
 	pthread_join(connection->thread, NULL);
-	close(connection->stop);
-	free(connection);
+	discard(connection);
 }

@@ -16,6 +16,7 @@ struct fid {
 	bool used;
 	char path[SHARE_PATH_MAX + 1]; /* "" is the root */
 	int fd;			       /* -1: not open */
+	ino_t inode;		       /* of the open file */
 	bool readable, writable, append;
 	bool remove;   /* when closed */
 	DIR *listing;  /* of an open directory; owns fd */

@@ -11,6 +11,14 @@
 #include "ninep/wire.h"
 #include "ninepfsd/server.h"
 
+/* Longer messages bring nothing, and would be memory that a domain can make us take. */
+#define MSIZE_MAX (128U << 10)
+
+uint32_t p9_link_msize(unsigned int order)
+{
+	return P9_RING_SIZE(order) < MSIZE_MAX ? P9_RING_SIZE(order) : MSIZE_MAX;
+}
+
 int p9_link_init(struct p9_link *link, struct p9_interface *page, unsigned char *data,
 		 unsigned int order)
 {
@@ -24,8 +32,9 @@ int p9_link_init(struct p9_link *link, struct p9_interface *page, unsigned char 
 	};
 	if (p9_room(&link->in) < 0 || p9_available(&link->out) < 0)
 		return -EPROTO;
-	link->request = malloc(size);
-	link->reply = malloc(size);
+	link->size = p9_link_msize(order);
+	link->request = malloc(link->size);
+	link->reply = malloc(link->size);
 	if (link->request && link->reply)
 		return 0;
 	p9_link_deinit(link);
@@ -82,7 +91,9 @@ int p9_link_turn(struct p9_link *link, struct p9_server *server, unsigned int mo
 
 		if (length <= 0)
 			return length < 0 ? (int)length : events;
-		p9_peek(&link->out, link->request, (size_t)length);
+		/* Of one that is too long the beginning is enough, to refuse it. */
+		p9_peek(&link->out, link->request,
+			(size_t)length < link->size ? (size_t)length : link->size);
 		p9_consume(&link->out, (size_t)length);
 		link->reply_length = p9_server_answer(server, link->request, (size_t)length,
 						      link->reply);

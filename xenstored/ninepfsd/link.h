@@ -19,9 +19,13 @@ struct p9_server;
 struct p9_link {
 	struct p9_consumer out;		/* requests */
 	struct p9_producer in;		/* answers */
-	unsigned char *request, *reply; /* as long as a ring's data */
+	unsigned char *request, *reply; /* p9_link_msize() bytes each */
+	size_t size;
 	size_t reply_length, reply_done;
 };
+
+/** The longest message on a ring of that order: what its buffers have room for. */
+uint32_t p9_link_msize(unsigned int order);
 
 /**
  * Begin on mapped pages: the interface page and 1 << @order contiguous data pages. The indices go

@@ -14,16 +14,18 @@
 #define PID_FILE "/run/xen/xenstore-9pfsd.pid"
 
 static const char usage_text[] =
-	"usage: xenstore-9pfsd [-F] [--pid-file FILE]\n"
-	"       xenstore-9pfsd attach DOMID [OPTION...]\n"
-	"       xenstore-9pfsd detach DOMID [OPTION...]\n"
+	"usage: xenstore-9pfsd [-F] [--pid-file FILE] [--user NAME]\n"
+	"       xenstore-9pfsd attach DOMAIN [OPTION...]\n"
+	"       xenstore-9pfsd detach DOMAIN [OPTION...]\n"
 	"\n"
 	"Serves directories to other domains as 9pfs devices; without a command, as a daemon.\n"
 	"\n"
 	"  -F, --foreground      stay in the foreground and log to the standard error\n"
 	"      --pid-file FILE   default: " PID_FILE "\n"
+	"      --user NAME       become this user, who must have access to the Xen devices\n"
 	"\n"
-	"attach gives a device to a domain that was built without one, detach takes it away:\n"
+	"attach gives a device to a domain that was built without one, detach takes it away;\n"
+	"DOMAIN is its number or its name:\n"
 	"\n"
 	"      --path DIR        the directory; default: /var/lib/xen/xenstore for the Xenstore\n"
 	"                        domain, else /var/log/xen/9pfs/NAME\n"
@@ -40,6 +42,7 @@ static const char usage_text[] =
 
 enum {
 	OPTION_PID_FILE = 256,
+	OPTION_USER,
 	OPTION_PATH,
 	OPTION_BACKEND,
 	OPTION_DEVICE,
@@ -77,6 +80,7 @@ static int serve(int argc, char **argv)
 	static const struct option options[] = {
 		{"foreground", no_argument, NULL, 'F'},
 		{"pid-file", required_argument, NULL, OPTION_PID_FILE},
+		{"user", required_argument, NULL, OPTION_USER},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -90,6 +94,9 @@ static int serve(int argc, char **argv)
 			break;
 		case OPTION_PID_FILE:
 			service.pid_file = optarg;
+			break;
+		case OPTION_USER:
+			service.user = optarg;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -162,9 +169,9 @@ static int change(int argc, char **argv, int (*work)(const struct attach_options
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		attach_option(&attach, option);
-	if (optind + 1 != argc)
+	if (optind + 1 != argc || !argv[optind][0])
 		wrong("one domain is to be named");
-	attach.domid = domid(argv[optind]);
+	attach.domain = argv[optind];
 	return work(&attach);
 }
 

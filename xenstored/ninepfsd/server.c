@@ -146,6 +146,34 @@ static int handle_walk(struct request *request)
 	return 0;
 }
 
+static bool has_open(const struct fid *fid, ino_t inode)
+{
+	return fid->used && fid->fd >= 0 && fid->inode == inode;
+}
+
+/* There is one file system, so the number says which file it is. */
+static bool is_open(void *context, const struct stat *file)
+{
+	const struct p9_server *server = context;
+
+	for (unsigned int i = 0; i < server->fids.size; i++)
+		if (has_open(&server->fids.fids[i], file->st_ino))
+			return true;
+	return false;
+}
+
+/* Closes its file. One that has no name any more takes no space from then on. */
+static void release(struct p9_server *server, struct fid *fid)
+{
+	struct stat file;
+	bool unnamed = fid->fd >= 0 && fstat(fid->fd, &file) == 0 && S_ISREG(file.st_mode) &&
+		       file.st_nlink == 0;
+
+	fid_release(fid);
+	if (unnamed && !is_open(server, &file))
+		share_freed(&server->share, (uint64_t)file.st_size);
+}
+
 /* Forgets the fid, and removes its file if that was asked for. */
 static int clunk(struct p9_server *server, struct fid *fid, bool remove)
 {
@@ -164,7 +192,7 @@ static int clunk(struct p9_server *server, struct fid *fid, bool remove)
 			close(found);
 		error = found < 0 ? found : 0;
 	}
-	fid_release(fid);
+	release(server, fid);
 	if (remove && !error)
 		error = share_remove(&server->share, path, &file);
 	return error;
@@ -223,6 +251,7 @@ static int opened(struct request *request, struct fid *fid, int fd, uint8_t mode
 		}
 	}
 	fid->fd = fd;
+	fid->inode = file.st_ino;
 	fid->readable = (mode & 3U) != P9_OWRITE;
 	fid->writable = (mode & 3U) != P9_OREAD;
 	fid->append = (mode & OPEN_APPEND) != 0;
@@ -400,36 +429,33 @@ size_t p9_server_answer(struct p9_server *server, const void *bytes, size_t leng
 	return p9_end(&request.answer);
 }
 
-static bool is_open(void *context, const struct stat *file)
+/* Whether a fid before this one has the same file open. */
+static bool met_before(const struct fid_table *fids, unsigned int number)
 {
-	const struct p9_server *server = context;
-	struct stat open;
-
-	for (unsigned int i = 0; i < server->fids.size; i++) {
-		const struct fid *fid = &server->fids.fids[i];
-
-		if (fid->used && fid->fd >= 0 && fstat(fid->fd, &open) == 0 &&
-		    open.st_ino == file->st_ino && open.st_dev == file->st_dev)
+	for (unsigned int i = 0; i < number; i++)
+		if (has_open(&fids->fids[i], fids->fids[number].inode))
 			return true;
-	}
 	return false;
 }
 
-/* A file that is open twice counts twice: at worst its owner has to close one of the two. */
-static uint64_t unnamed(void *context)
+static void held(void *context, struct share_held *held)
 {
 	const struct p9_server *server = context;
-	uint64_t space = 0;
-	struct stat open;
+	struct stat file;
 
+	*held = (struct share_held){0};
 	for (unsigned int i = 0; i < server->fids.size; i++) {
 		const struct fid *fid = &server->fids.fids[i];
 
-		if (fid->used && fid->fd >= 0 && fstat(fid->fd, &open) == 0 &&
-		    S_ISREG(open.st_mode) && open.st_nlink == 0)
-			space += (uint64_t)open.st_size;
+		if (!fid->used || fid->fd < 0 || met_before(&server->fids, i) ||
+		    fstat(fid->fd, &file) < 0 || !S_ISREG(file.st_mode))
+			continue;
+		held->space += (uint64_t)file.st_size;
+		if (file.st_nlink == 0)
+			held->unnamed += (uint64_t)file.st_size;
+		else
+			held->files++;
 	}
-	return space;
 }
 
 int p9_server_new(const char *directory, const struct share_limits *limits, uint32_t msize,
@@ -449,10 +475,22 @@ int p9_server_new(const char *directory, const struct share_limits *limits, uint
 		return error;
 	}
 	server->share.is_open = is_open;
-	server->share.unnamed = unnamed;
+	server->share.held = held;
 	server->share.context = server;
 	*result = server;
 	return 0;
+}
+
+bool p9_server_has_directory(const struct p9_server *server)
+{
+	struct stat root;
+
+	return fstat(server->share.root, &root) == 0 && root.st_nlink > 0;
+}
+
+int p9_server_root(const struct p9_server *server)
+{
+	return server->share.root;
 }
 
 void p9_server_free(struct p9_server *server)

@@ -22,8 +22,12 @@
 #include "daemon/daemonize.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/pidfile.h"
+#include "daemon/privileges.h"
 #include "ninepfsd/backend.h"
+#include "ninepfsd/confine.h"
+#include "ninepfsd/devices.h"
 #include "ninepfsd/nodes.h"
 
 #define ROOT_TOKEN    "root"
@@ -32,11 +36,25 @@
 /* libxl waits for this before it offers a device to a domain. */
 #define STATE_NODE "libxl/xen-9pfs"
 
+/* Devices that are asked about after some domain's end, and milliseconds between so many. */
+#define SWEEP_REQUESTS 32U
+#define SWEEP_INTERVAL 10
+
+/*
+ * A look costs the Xenstore some requests, and a front-end can ask for one by a single write. So it
+ * gets so many in so many milliseconds, and what it writes beyond that is seen a little later.
+ */
+#define LOOKS	     10U
+#define LOOKS_WINDOW 100
+
 struct service {
 	struct xs_handle *xs;
-	struct backend *devices;
+	struct devices devices;
 	int wake, signals;
-	bool scan, released;
+	bool scan;	       /* devices may have been described that we have not heard of */
+	bool released;	       /* some domain has gone since the last sweep began */
+	struct backend *sweep; /* the next to be asked about; NULL: there is no sweep */
+	bool waiting;	       /* a device may have to wait for something */
 };
 
 static int64_t now_ms(void)
@@ -49,143 +67,207 @@ static int64_t now_ms(void)
 
 /* ---- devices ---- */
 
-static struct backend *find(struct service *service, unsigned int domid, unsigned int number)
-{
-	for (struct backend *device = service->devices; device; device = device->next)
-		if (device->domid == domid && device->number == number)
-			return device;
-	return NULL;
-}
-
 /* A number in decimal digits alone. */
 static bool parse(const char *text, unsigned int *value)
 {
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end || number > UINT16_MAX)
+	if (text[0] < '0' || text[0] > '9' || *end || number >= DEVICES_NUMBER_MAX)
 		return false;
 	*value = (unsigned int)number;
 	return true;
 }
 
-static void note(struct service *service, unsigned int domid, unsigned int number)
+/* What toolstacks have described for one domain. */
+static void scan_domain(struct service *service, unsigned int domid)
 {
-	struct backend *device = find(service, domid, number);
+	char path[64], **names;
+	unsigned int count, number;
 
-	if (device) {
-		device->dirty = true;
-		return;
-	}
-	device = backend_new(domid, number);
-	if (!device)
-		return;
-	device->next = service->devices;
-	service->devices = device;
+	snprintf(path, sizeof(path), BACKEND_ROOT "/%u", domid);
+	names = xs_directory(service->xs, XBT_NULL, path, &count);
+	for (unsigned int i = 0; names && i < count; i++)
+		if (parse(names[i], &number))
+			devices_note(&service->devices, domid, number);
+	free(names);
 }
 
-/* Everything that toolstacks have described. */
 static void scan(struct service *service)
 {
-	unsigned int domains, numbers, domid, number;
-	char **names = xs_directory(service->xs, XBT_NULL, BACKEND_ROOT, &domains);
+	unsigned int count, domid;
+	char **names = xs_directory(service->xs, XBT_NULL, BACKEND_ROOT, &count);
 
-	for (unsigned int i = 0; names && i < domains; i++) {
-		char path[64], **inner;
-
-		if (!parse(names[i], &domid))
-			continue;
-		snprintf(path, sizeof(path), BACKEND_ROOT "/%u", domid);
-		inner = xs_directory(service->xs, XBT_NULL, path, &numbers);
-		for (unsigned int k = 0; inner && k < numbers; k++)
-			if (parse(inner[k], &number))
-				note(service, domid, number);
-		free(inner);
-	}
+	for (unsigned int i = 0; names && i < count; i++)
+		if (parse(names[i], &domid))
+			scan_domain(service, domid);
 	free(names);
-	for (struct backend *device = service->devices; device; device = device->next)
-		device->dirty = true;
+	devices_queue_all(&service->devices);
 }
 
-/* One event: which device does it concern? What cannot be told concerns all. */
-static void take_watch(struct service *service, const char *path, const char *token)
+/* A device's node: does a change of it matter? The device itself has no name. */
+static bool matters(const char *node)
+{
+	return !node || strcmp(node, "state") == 0 || strcmp(node, "online") == 0 ||
+	       strcmp(node, "frontend") == 0;
+}
+
+/* A change at or below a path of toolstacks. */
+static void take_change(struct service *service, const char *path)
+{
+	char copy[NODES_PATH_MAX], *rest = copy, *part[4] = {NULL};
+	unsigned int domid, number, count;
+
+	if (strncmp(path, BACKEND_ROOT, strlen(BACKEND_ROOT)) != 0)
+		return;
+	snprintf(copy, sizeof(copy), "%s", path + strlen(BACKEND_ROOT));
+	/* The first is what is in front of the slash: nothing. */
+	for (count = 0; count < 4 && rest; count++)
+		part[count] = strsep(&rest, "/");
+	if (!part[1])
+		service->scan = true;
+	else if (!parse(part[1], &domid))
+		return;
+	else if (!part[2])
+		devices_queue_domain(&service->devices, domid);
+	else if (parse(part[2], &number) && matters(part[3]))
+		devices_note(&service->devices, domid, number);
+}
+
+/* A change of a front-end's state, whose token names the device. */
+static void take_front(struct service *service, const char *token, int64_t now)
 {
 	unsigned int domid, number;
-	char rest;
+	struct backend *device = NULL;
 
-	if (strcmp(token, RELEASE_TOKEN) == 0)
-		service->released = true;
-	else if (strcmp(token, ROOT_TOKEN) != 0 && sscanf(token, "%u/%u", &domid, &number) == 2) {
-		if (find(service, domid, number))
-			note(service, domid, number);
-	} else if (sscanf(path, BACKEND_ROOT "/%u/%u/%c", &domid, &number, &rest) == 3 &&
-		   find(service, domid, number))
-		note(service, domid, number);
-	else
-		service->scan = true;
+	if (sscanf(token, "%u/%u", &domid, &number) == 2 && domid < DEVICES_NUMBER_MAX)
+		device = devices_find(&service->devices, domid, number);
+	if (!device || device->dirty || device->look_at)
+		return;
+	if (now - device->window >= LOOKS_WINDOW) {
+		device->window = now;
+		device->looks = 0;
+	}
+	if (device->looks++ < LOOKS) {
+		devices_queue(&service->devices, device);
+	} else {
+		device->look_at = device->window + LOOKS_WINDOW;
+		service->waiting = true;
+	}
 }
 
 /* False: the Xenstore is gone. */
 static bool take_watches(struct service *service)
 {
+	int64_t now = now_ms();
 	char **event;
 
 	while ((event = xs_check_watch(service->xs))) {
-		take_watch(service, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
+		if (strcmp(event[XS_WATCH_TOKEN], RELEASE_TOKEN) == 0)
+			service->released = true;
+		else if (strcmp(event[XS_WATCH_TOKEN], ROOT_TOKEN) == 0)
+			take_change(service, event[XS_WATCH_PATH]);
+		else
+			take_front(service, event[XS_WATCH_TOKEN], now);
 		free(event);
 	}
 	return errno == EAGAIN;
 }
 
+static void forget(struct service *service, struct backend *device)
+{
+	if (service->sweep == device)
+		service->sweep = device->next;
+	devices_remove(&service->devices, device);
+	backend_free(device, service->xs);
+}
+
 static void look_at_devices(struct service *service)
 {
+	struct backend *device;
+
 	if (service->scan)
 		scan(service);
 	service->scan = false;
-	if (service->released)
-		for (struct backend *device = service->devices; device; device = device->next)
-			backend_domain_released(device, service->xs);
-	service->released = false;
-	for (struct backend **link = &service->devices; *link;) {
-		struct backend *device = *link;
+	while ((device = devices_take(&service->devices))) {
+		if (!backend_look(device, service->xs, service->wake, now_ms()))
+			forget(service, device);
+		else
+			service->waiting |= device->not_before > 0;
+	}
+}
 
-		if (device->dirty) {
-			device->dirty = false;
-			if (!backend_look(device, service->xs, service->wake, now_ms())) {
-				*link = device->next;
-				backend_free(device, service->xs);
-				continue;
-			}
-		}
-		link = &device->next;
+/*
+ * A domain has gone, and nobody says which. Its nodes usually go as well, which we hear of; for
+ * those that leave them behind each device's domain is asked about, a few at a time, so that many
+ * ends cost no more than one after another can.
+ */
+static void sweep(struct service *service)
+{
+	unsigned int asked = 0;
+
+	if (!service->sweep && service->released) {
+		service->released = false;
+		service->sweep = service->devices.first;
+	}
+	while (service->sweep && asked < SWEEP_REQUESTS) {
+		struct backend *device = service->sweep;
+		bool gone;
+
+		service->sweep = device->next;
+		asked += backend_check_domain(device, service->xs, &gone);
+		if (gone)
+			devices_queue(&service->devices, device);
+	}
+}
+
+static void look_for_news(struct service *service)
+{
+	for (struct backend *device = service->devices.first; device; device = device->next)
+		if (backend_has_news(device))
+			devices_queue(&service->devices, device);
+}
+
+/* A time at which a device is to be looked at: if it has come, that is done. */
+static void check_time(struct service *service, struct backend *device, int64_t *time, int64_t now,
+		       int64_t *next)
+{
+	if (!*time)
+		return;
+	if (*time <= now) {
+		*time = 0;
+		devices_queue(&service->devices, device);
+	} else if (*next < 0 || *time - now < *next) {
+		*next = *time - now;
 	}
 }
 
 /* Milliseconds until a device that has to wait may be looked at again; -1: there is none. */
-static int next_timeout(struct service *service)
+static int next_wait(struct service *service)
 {
-	int64_t now = now_ms(), next = -1;
+	int64_t now, next = -1;
 
-	for (struct backend *device = service->devices; device; device = device->next) {
-		if (!device->not_before)
-			continue;
-		if (device->not_before <= now) {
-			device->not_before = 0;
-			device->dirty = true;
-			return 0;
-		}
-		if (next < 0 || device->not_before - now < next)
-			next = device->not_before - now;
+	if (!service->waiting)
+		return -1;
+	now = now_ms();
+	for (struct backend *device = service->devices.first; device; device = device->next) {
+		check_time(service, device, &device->not_before, now, &next);
+		check_time(service, device, &device->look_at, now, &next);
 	}
+	service->waiting = next >= 0;
 	return (int)next;
 }
 
-static bool any_dirty(const struct service *service)
+/* Milliseconds until there is something to be done even without an event; -1: never. */
+static int next_timeout(struct service *service)
 {
-	for (const struct backend *device = service->devices; device; device = device->next)
-		if (device->dirty)
-			return true;
-	return false;
+	int wait = next_wait(service);
+
+	if (service->devices.dirty)
+		return 0;
+	if ((service->sweep || service->released) && (wait < 0 || wait > SWEEP_INTERVAL))
+		return SWEEP_INTERVAL;
+	return wait;
 }
 
 /* ---- the process ---- */
@@ -200,20 +282,15 @@ static void loop(struct service *service)
 	uint64_t count;
 
 	for (;;) {
-		int timeout = next_timeout(service);
-
-		if (any_dirty(service))
-			timeout = 0;
-		if (poll(fds, 3, timeout) < 0 && errno != EINTR)
+		if (poll(fds, 3, next_timeout(service)) < 0 && errno != EINTR)
 			fatal_errno(errno, "poll");
 		if (fds[2].revents)
 			return;
 		if (fds[0].revents && !take_watches(service))
 			fatal("the connection to the Xenstore is lost");
 		if (fds[1].revents && read(service->wake, &count, sizeof(count)) > 0)
-			for (struct backend *device = service->devices; device;
-			     device = device->next)
-				device->dirty = true;
+			look_for_news(service);
+		sweep(service);
 		look_at_devices(service);
 	}
 }
@@ -229,25 +306,49 @@ static int block_signals(void)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files is an error for one write, not the end for all domains. */
+	signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
 
 static void open_pid_file(struct pidfile *pidfile, const char *path)
 {
-	int error = pidfile_open(pidfile, path);
+	const char *slash = strrchr(path, '/');
+	char directory[NODES_PATH_MAX];
+	int error;
 
+	/* After a boot its directory may not be there yet; if it cannot be, opening says so. */
+	if (slash && (size_t)(slash - path) < sizeof(directory)) {
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+		mkdir(directory, 0755);
+	}
+	error = pidfile_open(pidfile, path);
 	if (error == PIDFILE_LOCKED)
 		fatal("already running, as process %ld", (long)pidfile->holder);
 	if (error < 0)
 		fatal_errno(error, "%s", path);
 }
 
-static void open_store(struct service *service)
+/*
+ * What others may not open is open now: the pid file and the way to the Xenstore, which is used by
+ * one thread as yet. From here on: no capabilities, and only files, devices and sockets that our
+ * user may use.
+ */
+static void drop_privileges(const struct service_options *options)
 {
-	service->xs = xs_open(0);
-	if (!service->xs)
-		fatal_errno(errno, "cannot connect to the Xenstore");
+	int error = privileges_drop(options->user);
+
+	if (error == -ENOENT)
+		fatal("there is no user %s", options->user);
+	if (error < 0)
+		fatal_errno(error, "cannot give up privileges");
+	if (!confine_possible())
+		log_message(LOG_NOTICE, "this kernel cannot confine threads to directories");
+}
+
+static void begin_watching(struct service *service)
+{
 	if (!xs_watch(service->xs, BACKEND_ROOT, ROOT_TOKEN) ||
 	    !xs_watch(service->xs, "@releaseDomain", RELEASE_TOKEN))
 		fatal_errno(errno, "cannot watch the Xenstore");
@@ -259,7 +360,8 @@ int service_run(const struct service_options *options)
 {
 	struct daemonize daemonize = DAEMONIZE_INIT;
 	struct pidfile pidfile = PIDFILE_INIT;
-	struct service service = {.scan = true};
+	struct service service = {0};
+	struct notify notify;
 
 	log_open("xenstore-9pfsd", options->foreground);
 	if (!options->foreground && daemonize_start(&daemonize) < 0)
@@ -271,19 +373,27 @@ int service_run(const struct service_options *options)
 	open_pid_file(&pidfile, options->pid_file);
 	service.signals = block_signals();
 	service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (service.signals < 0 || service.wake < 0)
+	if (service.signals < 0 || service.wake < 0 || devices_init(&service.devices) < 0)
 		fatal_errno(errno, "cannot start");
-	open_store(&service);
+	service.xs = xs_open(0);
+	if (!service.xs)
+		fatal_errno(errno, "cannot connect to the Xenstore");
+	drop_privileges(options);
+	begin_watching(&service);
+	notify_init(&notify);
+	notify_ready(&notify, "xenstore-9pfsd", getpid());
 	daemonize_ready(&daemonize);
 	loop(&service);
 
 	xs_rm(service.xs, XBT_NULL, STATE_NODE "/state");
-	while (service.devices) {
-		struct backend *device = service.devices;
-
-		service.devices = device->next;
-		backend_free(device, service.xs);
-	}
+	/* All at the same time, then one after another. */
+	for (struct backend *device = service.devices.first; device; device = device->next)
+		backend_stop(device);
+	while (devices_take(&service.devices))
+		;
+	while (service.devices.first)
+		forget(&service, service.devices.first);
+	devices_deinit(&service.devices);
 	xs_close(service.xs);
 	unlink(options->pid_file);
 	pidfile_close(&pidfile);

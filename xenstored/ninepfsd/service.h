@@ -10,6 +10,7 @@
 struct service_options {
 	bool foreground;
 	const char *pid_file;
+	const char *user; /* to become; NULL: stay who we are */
 };
 
 /** Serve until a signal asks to end. Returns the exit status. */

@@ -15,6 +15,9 @@
 /* Resolution may be disturbed by renames; the kernel then asks to try again. */
 #define RESOLVE_TRIES 16
 
+/* However little space there may be. */
+#define SHARE_FILES_MIN 16U
+
 /* An open below the directory @at, or -errno. */
 static int open_beneath(int at, const char *path, int flags, unsigned int mode)
 {
@@ -66,6 +69,9 @@ int share_init(struct share *share, const char *directory, const struct share_li
 		share->limits.max_open = SHARE_OPEN_DEFAULT;
 	if (share->limits.max_open > SHARE_OPEN_MAX)
 		share->limits.max_open = SHARE_OPEN_MAX;
+	if (!share->limits.max_files && share->limits.max_space)
+		share->limits.max_files = share->limits.max_space / SHARE_FILE_SPACE +
+					  SHARE_FILES_MIN;
 	if (error < 0)
 		return error;
 	share->root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -80,6 +86,7 @@ void share_deinit(struct share *share)
 	if (share->root >= 0)
 		close(share->root);
 	share->root = -1;
+	oldest_deinit(&share->oldest);
 }
 
 bool share_name_ok(const char *name, size_t length)
@@ -112,6 +119,11 @@ int share_reopen(int found, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+mode_t share_mode(unsigned int mode, bool directory)
+{
+	return directory ? (mode & 0750) | 0700 : mode & 0640;
+}
+
 /* The directory in which something is to be made, and its permissions. */
 static int find_directory(const struct share *share, const char *path, struct stat *stat)
 {
@@ -124,6 +136,15 @@ static int find_directory(const struct share *share, const char *path, struct st
 	return fd;
 }
 
+/* Takes a new name in the directory @at into account: 0, -EEXIST, -ENOSPC. */
+static int reserve_name(struct share *share, int at, const char *name)
+{
+	/* Nothing is removed to make room for what will not be made. */
+	if (faccessat(at, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return share_reserve(share, 0, 1);
+}
+
 int share_create(struct share *share, const char *directory, const char *name, int flags,
 		 unsigned int mode)
 {
@@ -132,10 +153,10 @@ int share_create(struct share *share, const char *directory, const char *name, i
 
 	if (at < 0)
 		return at;
-	fd = share_reserve(share, 0, 1);
+	fd = reserve_name(share, at, name);
 	if (fd == 0)
 		fd = open_beneath(at, name, flags | O_CREAT | O_EXCL | O_NONBLOCK | O_NOCTTY,
-				  mode & 0666 & stat.st_mode);
+				  share_mode(mode & stat.st_mode, false));
 	close(at);
 	share->files += fd >= 0;
 	return fd;
@@ -148,8 +169,8 @@ int share_mkdir(struct share *share, const char *directory, const char *name, un
 
 	if (at < 0)
 		return at;
-	fd = share_reserve(share, 0, 1);
-	if (fd == 0 && mkdirat(at, name, mode & 0777 & stat.st_mode) < 0)
+	fd = reserve_name(share, at, name);
+	if (fd == 0 && mkdirat(at, name, share_mode(mode & stat.st_mode, true)) < 0)
 		fd = -errno;
 	if (fd == 0) {
 		share->files++;
@@ -157,6 +178,11 @@ int share_mkdir(struct share *share, const char *directory, const char *name, un
 	}
 	close(at);
 	return fd;
+}
+
+void share_freed(struct share *share, uint64_t space)
+{
+	share->space -= space < share->space ? space : share->space;
 }
 
 int share_remove(struct share *share, const char *path, const struct stat *expected)
@@ -184,10 +210,9 @@ int share_remove(struct share *share, const char *path, const struct stat *expec
 		return error;
 	if (share->files)
 		share->files--;
-	/* As long as it is open it keeps its space; the next count after that will tell. */
+	/* As long as it is open it keeps its space. */
 	if (S_ISREG(now.st_mode) && !(share->is_open && share->is_open(share->context, &now)))
-		share->space -= (uint64_t)now.st_size < share->space ? (uint64_t)now.st_size
-								     : share->space;
+		share_freed(share, (uint64_t)now.st_size);
 	return 0;
 }
 
@@ -199,7 +224,7 @@ static void account(struct share *share, int fd, uint64_t before)
 	if (fstat(fd, &stat) < 0)
 		return;
 	share->space += (uint64_t)stat.st_size;
-	share->space -= before < share->space ? before : share->space;
+	share_freed(share, before);
 }
 
 /* Asks for what the file would grow. @before: its length now. */

@@ -139,14 +139,14 @@ static int get_wanted(struct request *request, const struct fid *fid, struct wan
 static int apply(struct request *request, const struct wanted *wanted, const struct stat *file,
 		 int fd)
 {
-	uint32_t allowed = S_ISDIR(file->st_mode) ? 0777 : 0666;
 	int error = 0;
 
 	if (wanted->length != DO_NOT_TOUCH64)
 		error = S_ISREG(file->st_mode)
 				? share_truncate(&request->server->share, fd, wanted->length)
 				: -EISDIR;
-	if (!error && wanted->mode != DO_NOT_TOUCH32 && fchmod(fd, wanted->mode & allowed) < 0)
+	if (!error && wanted->mode != DO_NOT_TOUCH32 &&
+	    fchmod(fd, share_mode(wanted->mode, S_ISDIR(file->st_mode))) < 0)
 		error = -errno;
 	if (!error && (wanted->atime != DO_NOT_TOUCH32 || wanted->mtime != DO_NOT_TOUCH32))
 		error = set_times(fd, wanted->atime, wanted->mtime);
@@ -170,6 +170,9 @@ int handle_wstat(struct request *request)
 	if (wanted.rename)
 		return -EOPNOTSUPP;
 	if (wanted.uid != DO_NOT_TOUCH32 || wanted.gid != DO_NOT_TOUCH32)
+		return -EPERM;
+	/* Who may look into the directory itself is not the domain's business. */
+	if (!*fid->path && wanted.mode != DO_NOT_TOUCH32)
 		return -EPERM;
 	found = share_find(&request->server->share, fid->path, &file);
 	if (found < 0)

@@ -30,6 +30,15 @@ def start_daemon():
         command(DAEMON)
 
 
+def rights():
+    """What the daemon may do beyond what its user may: nothing."""
+    with open("/run/xen/xenstore-9pfsd.pid", encoding="ascii") as file:
+        pid = int(file.read())
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    return {name: status[name] for name in ("CapPrm", "CapEff", "CapBnd", "NoNewPrivs")}
+
+
 class Frontend:
     """tests/ninep/guest.c: says what to do, line by line."""
 
@@ -55,6 +64,7 @@ def our_front_end(host):
     need(DAEMON, GUEST)
     start_daemon()
     equal(host.client.read("/local/domain/0/libxl/xen-9pfs/state"), b"running")
+    equal(rights(), {"CapPrm": "0" * 16, "CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1"})
     with Frontend() as frontend:
         equal(frontend.ask("log before the device"), "ok")
         command(DAEMON, "attach", "0", "--path", SHARE)
