@@ -55,7 +55,7 @@ CLIENT_OBJECTS := $(call objects,$(filter-out %/xenstore-control.c,$(call source
 # What of the stub domain runs in an ordinary process too: into the unit tests.
 UPDATE_OBJECTS := $(call objects,$(call sources,xenstored/stubdom/update))
 PLATFORM_OBJECTS := $(call objects,$(addprefix xenstored/stubdom/,host.c own-client.c update-adopt.c update-file.c update-start.c $(addprefix ring0/, \
-	arguments.c clock.c events.c events-exchange.c grants.c memory.c memory-map.c state.c)))
+	arguments.c clock.c events.c events-exchange.c grants.c memory.c memory-map.c state.c watch.c)))
 # 9pfs: both ends' protocol; the front-end; the server.
 NINEP_OBJECTS := $(call objects,$(call sources,xenstored/ninep) \
 	$(filter-out %/main.c,$(call sources,xenstored/ninepfsd)))
@@ -69,7 +69,7 @@ UNIT_TESTS := $(patsubst %.c,$(OBJ)/%,$(foreach d,$(UNIT_DIRS),$(wildcard $(d)/t
 # Need the stub domain's fixed addresses, where the sanitizers have their own memory. So "check" runs
 # these without, and all others with sanitizers.
 CHECKED_TESTS := $(filter %/stubdom/test-host %/stubdom/test-update-start \
-	%/stubdom/test-update-adopt,$(UNIT_TESTS))
+	%/stubdom/test-update-adopt %/stubdom/test-events %/ring0/test-watch,$(UNIT_TESTS))
 ifeq ($(VARIANT),asan)
 UNIT_TESTS := $(filter-out $(CHECKED_TESTS),$(UNIT_TESTS))
 CHECKED_TESTS := $(UNIT_TESTS)
@@ -357,6 +357,10 @@ bench-stubdom:
 	$(Q)$(PYTHON) tests/stubdom/check.py --bench
 	$(Q)$(PYTHON) tests/stubdom/check.py --bench --daemon
 
+UNITS = $(DESTDIR)$(prefix)/lib/systemd/system
+install_unit = install -d $(UNITS) && \
+	sed 's,@sbindir@,$(prefix)/sbin,' xenstored/systemd/$(1).in >$(UNITS)/$(1)
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(prefix)/share/man/man8
@@ -370,11 +374,12 @@ install: all
 	install -m 644 docs/man/xenstored.8 docs/man/xenstore-control.8 docs/man/xenstore-image.8 \
 		docs/man/xenstore-9pfsd.8 \
 		$(DESTDIR)$(prefix)/share/man/man8
-	install -d $(DESTDIR)$(prefix)/lib/systemd/system
-	for unit in xenstored.service xenstore-9pfsd.service; do \
-		sed 's,@sbindir@,$(prefix)/sbin,' xenstored/systemd/$$unit.in \
-			>$(DESTDIR)$(prefix)/lib/systemd/system/$$unit || exit 1; \
-	done
+	$(call install_unit,xenstore-9pfsd.service)
+
+# Apart, since it takes the place of the host's own unit at the next boot.
+.PHONY: install-unit
+install-unit: install
+	$(call install_unit,xenstored.service)
 
 .PHONY: format
 format:

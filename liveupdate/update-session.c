@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERVE_SECONDS_MAX 86400
+
 void update_session_init(struct update_session *session, struct core *core,
 			 void (*ended)(void *data), void *data)
 {
@@ -101,6 +103,12 @@ static size_t take_setting(struct update_session *session, const struct arg *arg
 		return 0;
 	if (arg_is(&args[0], "-t")) {
 		session->timeout = (unsigned int)args_int(&args[1]);
+	} else if (arg_is(&args[0], "-w")) {
+		int seconds = args_int(&args[1]);
+
+		if (seconds < 1 || seconds > SERVE_SECONDS_MAX)
+			return 0;
+		session->serving = (unsigned int)seconds;
 	} else if (arg_is(&args[0], "-v")) {
 		session->version = (unsigned int)args_int(&args[1]);
 		session->version_said = true;
@@ -119,6 +127,7 @@ static int start(struct update_session *session, struct request *request, const 
 {
 	session->force = false;
 	session->timeout = 0;
+	session->serving = 0;
 	session->version = 2;
 	session->version_said = false;
 	session->kind = UPDATE_SESSION_ANY;

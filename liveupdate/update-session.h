@@ -27,14 +27,14 @@ struct update_session {
 	bool started;	      /* "-s" was sent: the answer is owed */
 	bool force;
 	unsigned int timeout;	/* seconds */
+	unsigned int serving;	/* seconds that the new image may take to serve; 0: not said */
 	unsigned int version;	/* of the stream */
 	bool version_said;	/* by "-v" */
 	uint64_t since;		/* ms, of the start */
 	uint64_t drained_since; /* ms: since then nothing is received; 0 = it is */
 	enum update_session_kind kind;
 	struct image_requester requester;
-	/* For the requester: made before anything is begun, since what has happened must be told.
-	 */
+	/* For the requester: made beforehand, since what has happened must be told. */
 	struct message *answer;
 };
 

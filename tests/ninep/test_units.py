@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The service manager's units, as "make install" puts them."""
+"""The service manager's units, as "make install" and "make install-unit" put them."""
 
 import os
 import subprocess
@@ -14,10 +14,16 @@ UNITS = ("xenstored.service", "xenstore-9pfsd.service")
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
     path = tmp_path_factory.mktemp("prefix")
-    done = subprocess.run(["make", "-o", "all", "install", f"prefix={path}"], cwd=ROOT,
+    install(path, "install")
+    assert not os.path.exists(unit(path, "xenstored.service")), "it was not asked for"
+    install(path, "install-unit")
+    return path
+
+
+def install(prefix, target):
+    done = subprocess.run(["make", "-o", "all", target, f"prefix={prefix}"], cwd=ROOT,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return path
 
 
 def unit(prefix, name):

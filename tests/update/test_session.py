@@ -27,7 +27,7 @@ def test_update_through_the_sub_commands(daemon, client, other):
     # The session is over with its update.
     assert lu(other, "-a") == "No live-update session active."
     assert lu(other, "-f", binary()) == "OK"
-    assert lu(other, "-s", "-t", "5", "-F", "-v", "2") == "OK"
+    assert lu(other, "-s", "-t", "5", "-F", "-v", "2", "-m", "memory", "-w", "30") == "OK"
 
 
 def test_files_that_are_refused(daemon, client, tmp_path):
@@ -95,7 +95,8 @@ def test_a_refused_version_ends_the_session(daemon, client, other, version):
 
 @pytest.mark.parametrize("words", [
     (), ("-x",), ("live",), ("-f",), ("-f", "/a", "/b"), ("-c",), ("-c", "a", "b"), ("-a", "x"),
-    ("-s", "x"), ("-s", "-t"), ("-s", "-v"), ("-s", "-F", "-t"), ("-b", "100"),
+    ("-s", "x"), ("-s", "-t"), ("-s", "-v"), ("-s", "-F", "-t"), ("-s", "-w"), ("-s", "-w", "0"),
+    ("-s", "-w", "x"), ("-s", "-w", "86401"), ("-s", "-m", "paper"), ("-b", "100"),
     ("-d", "1", "x")])
 def test_malformed_ones(daemon, client, words):
     assert client.error_of(Type.CONTROL, strings("live-update", *words)) == "EINVAL"

@@ -193,6 +193,10 @@ static int start(const struct live_update *update, struct connection *connection
 		control_add(&control, "-m");
 		control_add(&control, update->way);
 	}
+	if (update->serve) {
+		control_add(&control, "-w");
+		control_add(&control, update->serve);
+	}
 
 	for (;;) {
 		ret = control_send(&control, connection, &reply);

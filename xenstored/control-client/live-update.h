@@ -19,6 +19,7 @@ struct live_update {
 	const char *version;	  /* of the migration stream, decimal; NULL = daemon's choice */
 	const char *way;	  /* of the state: "memory", "file"; NULL = the domain's choice */
 	unsigned int timeout;	  /* seconds */
+	const char *serve;	  /* seconds that a new domain image may take; NULL = its choice */
 	bool force;		  /* after the timeout go on in spite of open transactions */
 };
 

@@ -159,6 +159,7 @@ static void test_all_options(void **state)
 	const struct live_update update = {.file = "/x",
 					   .command_line = "-N -T /t",
 					   .version = "1",
+					   .serve = "9",
 					   .timeout = 5,
 					   .force = true};
 	script replies = {"!ENOENT", "OK", "OK", "OK", NULL};
@@ -168,7 +169,7 @@ static void test_all_options(void **state)
 	assert_int_equal(t->ret, 0);
 	assert_string_equal(t->asked, ASK_DOMID "CONTROL live-update|-f|/x|\n"
 						"CONTROL live-update|-c|-N -T /t|\n"
-						"CONTROL live-update|-s|-t|5|-F|-v|1|\n");
+						"CONTROL live-update|-s|-t|5|-F|-v|1|-w|9|\n");
 }
 
 /* The daemon's directory is not the user's. */

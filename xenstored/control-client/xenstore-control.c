@@ -28,7 +28,7 @@ static void usage(FILE *out)
 {
 	fputs("Usage: xenstore-control <command> [<argument>...]\n"
 	      "       xenstore-control live-update [-c <cmdline>] [-F] [-m <way>] "
-	      "[-t <timeout>] [-v <version>] <file>\n"
+	      "[-t <timeout>] [-v <version>] [-w <seconds>] <file>\n"
 	      "       xenstore-control --help\n"
 	      "\n"
 	      "Sends <command> to xenstored and prints the answer; the command \"help\" lists\n"
@@ -38,6 +38,7 @@ static void usage(FILE *out)
 	      "  -m <way>      of the state in a stub domain: memory or file\n"
 	      "  -t <timeout>  seconds to wait for open transactions (default 60)\n"
 	      "  -v <version>  version of the migration stream\n"
+	      "  -w <seconds>  that the new image in a stub domain may take until it serves\n"
 	      "\n"
 	      "Exit status: 0 done, 1 no connection, 2 usage, 3 the command failed.\n",
 	      out);
@@ -64,12 +65,12 @@ static int parse_number(const char *text, unsigned int *value)
 /* @argv[0] is the word "live-update". Returns 0 or STATUS_USAGE after a message. */
 static int parse_live_update(struct live_update *update, int argc, char **argv)
 {
-	unsigned int version;
+	unsigned int version, seconds;
 	int option;
 
 	*update = (struct live_update){.timeout = LIVE_UPDATE_TIMEOUT};
 	opterr = 0;
-	while ((option = getopt(argc, argv, ":c:Fm:t:v:")) != -1) {
+	while ((option = getopt(argc, argv, ":c:Fm:t:v:w:")) != -1) {
 		switch (option) {
 		case 'c':
 			update->command_line = optarg;
@@ -96,6 +97,13 @@ static int parse_live_update(struct live_update *update, int argc, char **argv)
 				return STATUS_USAGE;
 			}
 			update->version = optarg;
+			break;
+		case 'w':
+			if (parse_number(optarg, &seconds) < 0 || !seconds) {
+				fprintf(stderr, "Bad number of seconds: %s\n", optarg);
+				return STATUS_USAGE;
+			}
+			update->serve = optarg;
 			break;
 		case ':':
 			fprintf(stderr, "Missing value for option -%c\n", optopt);

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARGS_MAX 8
+/* Of what has more, only these are looked at: the parts of a file may look like words. */
+#define ARGS_MAX 16
 
 void control_print(struct control_text *out, const char *format, ...)
 {

@@ -87,6 +87,12 @@ void ninep_save(const struct ninep *fe, struct ninep_saved *saved)
 	}
 }
 
+void ninep_on_send(struct ninep *fe, void (*sent)(void *data), void *data)
+{
+	fe->sent = sent;
+	fe->sent_data = data;
+}
+
 struct ninep *ninep_new(struct ninep_platform *platform, const struct ninep_memory *memory,
 			const struct ninep_saved *saved)
 {

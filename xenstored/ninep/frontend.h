@@ -156,6 +156,12 @@ void ninep_close(struct ninep *fe);
  */
 void ninep_save(const struct ninep *fe, struct ninep_saved *saved);
 
+/**
+ * Whenever a request is on the ring, and before the back-end is told, call @sent: if the connection
+ * is saved then, another program can go on with it however this one ends. NULL: no more.
+ */
+void ninep_on_send(struct ninep *fe, void (*sent)(void *data), void *data);
+
 /* ---- what the event loop calls ---- */
 
 /** Nodes of the device or its back-end may have changed: look at them. Cheap: two to six reads. */

@@ -29,6 +29,8 @@ bool session_send(struct ninep *fe, struct task *task, struct p9_writer *request
 	} else {
 		fe->asker = task;
 		p9_produce(&fe->out, fe->message, length);
+		if (fe->sent)
+			fe->sent(fe->sent_data);
 		fe->platform->ops->notify(fe->platform, fe->port);
 	}
 	return true;

@@ -125,6 +125,8 @@ struct ninep {
 	uint32_t fids;
 	unsigned int turn; /* whose turn it is to ask */
 	bool more;	   /* there is more to do at once */
+	void (*sent)(void *data);
+	void *sent_data;
 
 	struct jobs jobs;
 	struct slot slots[NINEP_SLOTS];

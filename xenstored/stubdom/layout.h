@@ -84,6 +84,9 @@
 #define LAYOUT_GRANT_TABLE     0xf0010000
 #define LAYOUT_GRANT_TABLE_END 0xf0014000 /* 4 frames of 512 entries */
 
+/* The registers of the processor's interrupt controller. */
+#define LAYOUT_APIC 0xfee00000
+
 /* Pages that the domain's builder has put there: store, console and others. */
 #define LAYOUT_SPECIAL	   0xfeff8000
 #define LAYOUT_SPECIAL_END 0xff000000

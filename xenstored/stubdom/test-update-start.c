@@ -69,6 +69,10 @@ bool update_state_check(const void *state, size_t size, char *why)
 	return false;
 }
 
+void watch_end(void)
+{
+}
+
 void kexec_go_back(const char *why)
 {
 	assert_string_equal(why, expected);
@@ -236,10 +240,58 @@ static void test_file_is_read_back_before_anything_is_given_up(void **state)
 	}
 }
 
+/* ---- an image that ends anywhere ---- */
+
+static const struct ninep_platform_ops *real_ops;
+static unsigned int waits; /* until it ends */
+
+static void wait_and_end(struct ninep_platform *platform, uint32_t port, uint64_t deadline)
+{
+	if (!waits--)
+		longjmp(back, 1);
+	real_ops->wait(platform, port, deadline);
+}
+
+/* Returns whether it could read the file before it ended. */
+static bool end_after(unsigned int most)
+{
+	struct ninep_platform_ops ops = *w.platform.ops;
+
+	real_ops = w.platform.ops;
+	ops.wait = wait_and_end;
+	w.platform.ops = &ops;
+	waits = most;
+	goes_back("not understood");
+	w.platform.ops = real_ops;
+	return !strcmp(place, STATE);
+}
+
+static void test_way_back_while_the_file_is_read(void **state)
+{
+	unsigned int most = 0;
+	bool over;
+
+	(void)state;
+	do {
+		char why[KERNEL_WHY_MAX] = "";
+
+		begin();
+		over = end_after(most++);
+		memset(place, 0, sizeof(place));
+		start();
+		if (!update_file_read(&files, place, sizeof(place), why))
+			fail_msg("after %u waits the image before cannot go on: %s", most - 1, why);
+		assert_string_equal(place, STATE);
+		world_deinit(&w);
+	} while (!over);
+	assert_true(most > 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_way_back_after_the_file_was_read),
+		cmocka_unit_test(test_way_back_while_the_file_is_read),
 		cmocka_unit_test(test_changed_file_is_not_believed),
 		cmocka_unit_test(test_sum_of_another_key_is_not_believed),
 		cmocka_unit_test(test_image_before_goes_on_with_its_copy_of_a_changed_file),

@@ -89,33 +89,44 @@ static struct shared_info *world_shared(void)
 	return (struct shared_info *)(uintptr_t)LAYOUT_SHARED_INFO;
 }
 
-static void show_fifo(struct test_world *world, uint32_t port)
+/* Both return whether there is an upcall. */
+static bool show_fifo(struct test_world *world, uint32_t port)
 {
 	struct evtchn_fifo_control_block *control = (struct evtchn_fifo_control_block *)(uintptr_t)
 		LAYOUT_FIFO_CONTROL;
 	const event_word_t linked = 1u << EVTCHN_FIFO_LINKED;
+	bool told = true;
 
 	assert_true(port < ring0_state()->fifo_pages * 1024);
 	*world_word(port) |= 1u << EVTCHN_FIFO_PENDING;
 	if (*world_word(port) & linked)
-		return;
+		return false;
 	*world_word(port) |= linked;
 	if (world->tail && world->tail != port && (*world_word(world->tail) & linked)) {
 		*world_word(world->tail) |= port;
 	} else {
 		control->head[QUEUE] = port;
+		told = control->ready & 1u << QUEUE;
 		control->ready |= 1u << QUEUE;
 	}
 	world->tail = port;
+	return !told;
 }
 
-static void show_2level(uint32_t port)
+static bool show_2level(uint32_t port)
 {
 	struct shared_info *shared = world_shared();
 
+	bool told;
+
+	if (shared->evtchn_pending[port / 64] >> port % 64 & 1)
+		return false;
 	shared->evtchn_pending[port / 64] |= 1ul << port % 64;
-	if (!(shared->evtchn_mask[port / 64] >> port % 64 & 1))
-		shared->vcpu_info[0].evtchn_pending_sel |= 1ul << port / 64;
+	if (shared->evtchn_mask[port / 64] >> port % 64 & 1)
+		return false;
+	told = shared->vcpu_info[0].evtchn_pending_sel >> port / 64 & 1;
+	shared->vcpu_info[0].evtchn_pending_sel |= 1ul << port / 64;
+	return !told;
 }
 
 static void world_raised(void *data, unsigned int domid, uint32_t port)
@@ -135,11 +146,8 @@ static void world_show(struct test_world *world)
 
 		if (hv_evtchn_take(&world->machine->hv, STUB, port) <= 0)
 			continue;
-		if (world->fifo)
-			show_fifo(world, port);
-		else
-			show_2level(port);
-		world_shared()->vcpu_info[0].evtchn_upcall_pending = 1;
+		if (world->fifo ? show_fifo(world, port) : show_2level(port))
+			world_shared()->vcpu_info[0].evtchn_upcall_pending = 1;
 	}
 	world->raised_count = 0;
 }
@@ -439,7 +447,7 @@ static inline void world_run(struct test_world *world)
 		world_show(world);
 		stubdom_host_events(&world->host);
 		if (core_turn(world->core) < 0 && !world->raised_count &&
-		    !world_shared()->vcpu_info[0].evtchn_upcall_pending)
+		    !world_shared()->vcpu_info[0].evtchn_upcall_pending && !events_came)
 			return;
 		world->now++;
 	}

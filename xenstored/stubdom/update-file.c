@@ -20,9 +20,6 @@
 
 #define NAME "state_dump"
 
-/* All of dom0 waits meanwhile. */
-#define DEADLINE_MS 60000u
-
 /* The smallest window that is worth a pass over the state. */
 #define WINDOW_MIN 65536u
 
@@ -69,7 +66,7 @@ static int take(struct ninep_job *job, uint64_t offset, const void *piece, size_
 static int finish(struct files *files, struct transfer *transfer)
 {
 	return ninep_finish(files->ninep, &transfer->job,
-			    clock_monotonic_ns() / 1000000u + DEADLINE_MS);
+			    clock_monotonic_ns() / 1000000u + UPDATE_FILE_SECONDS * 1000u);
 }
 
 /* As much as there is memory for, up to the whole. */

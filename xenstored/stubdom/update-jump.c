@@ -10,8 +10,11 @@
 #include "daemon/options.h"
 #include "stubdom/ring0/clock.h"
 #include "stubdom/ring0/kexec.h"
+#include "stubdom/ring0/watch.h"
 #include "stubdom/update/start-info.h"
 #include "stubdom/update/trampoline-page.h"
+
+#define NS_PER_S 1000000000u
 
 _Static_assert(sizeof(struct handover) <= LAYOUT_HANDOVER_END - LAYOUT_HANDOVER, "one page");
 /* Milliseconds for the last lines of the log. */
@@ -93,6 +96,22 @@ static bool prepare_back(const struct stubdom_update *update, const struct updat
 	       fill(KEXEC_BACK_PAGE, &image, memory->previous);
 }
 
+/*
+ * How many seconds the new image may take to serve, if the requester has not said it: so many times
+ * what has been spent since @started, writing and checking the state, that only an image which
+ * hangs takes longer. One that waits for the file gives up by itself.
+ */
+static uint32_t patience(const struct stubdom_update *update, const struct update_memory *memory,
+			 uint64_t started)
+{
+	uint64_t spent = (clock_monotonic_ns() - started) / NS_PER_S;
+	uint64_t seconds = WATCH_SECONDS + (memory->in_file ? UPDATE_FILE_SECONDS : 0) + 10 * spent;
+
+	if (update->session.serving)
+		return update->session.serving;
+	return seconds < WATCH_SECONDS_MAX ? (uint32_t)seconds : WATCH_SECONDS_MAX;
+}
+
 static void fill_handover(const struct stubdom_update *update, const struct update_memory *memory,
 			  uint64_t started)
 {
@@ -124,6 +143,7 @@ void update_jump(struct stubdom_update *update, const struct kernel_image *image
 	/* What waits to be written does not cross. A back-end that is not there costs this much. */
 	ninep_flush(update->files->ninep, clock_monotonic_ns() / 1000000u + FLUSH_MS);
 	fill_handover(update, memory, started);
+	kexec_back()->seconds = patience(update, memory, started);
 	kexec_back()->state = KEXEC_BACK_READY;
 	kexec_jump();
 }

@@ -19,6 +19,9 @@
 #define MODULE_STATE	"xenstored-state"
 #define MODULE_PREVIOUS "xenstored-previous"
 
+/* That the file may take, written or read. All of dom0 waits meanwhile. */
+#define UPDATE_FILE_SECONDS 60u
+
 /* Memory that an update holds beside the new image's file. */
 struct update_memory {
 	bool in_file; /* the state is handed over in the file */

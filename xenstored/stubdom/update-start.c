@@ -15,6 +15,7 @@
 #include "stubdom/ring0/kexec.h"
 #include "stubdom/ring0/memory.h"
 #include "stubdom/ring0/state.h"
+#include "stubdom/ring0/watch.h"
 
 /* What this image can take over, for the one that looks at its file. */
 static const struct {
@@ -68,6 +69,15 @@ static void free_range(const struct handover_range *range)
 		memory_unmap(&ring0_memory, range->start, range->size);
 }
 
+/*
+ * On the way back the image before goes on with the connection that this one uses, which may be
+ * taken at any time.
+ */
+static void hand_over_files(void *files)
+{
+	update_file_hand_over(files, (struct handover *)LAYOUT_HANDOVER);
+}
+
 /* Where the state is; it is read from the file if it has to be. */
 static struct handover_range find_state(struct stubdom_update *update,
 					const struct handover *handover, char *why)
@@ -84,11 +94,11 @@ static struct handover_range find_state(struct stubdom_update *update,
 	state = update_memory_get(range.size, why);
 	if (!state)
 		give_up(why);
+	ninep_on_send(update->files->ninep, hand_over_files, update->files);
 	done = update_file_read(update->files, state, range.size, why);
-	/* On the way back the image before reads the file by the same connection, if it was ours.
-	 */
+	ninep_on_send(update->files->ninep, NULL, NULL);
 	if (ninep_port(update->files->ninep))
-		update_file_hand_over(update->files, (struct handover *)LAYOUT_HANDOVER);
+		hand_over_files(update->files);
 	if (!done)
 		give_up(why);
 	range.start = (uintptr_t)state;
@@ -119,6 +129,7 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 		give_up(why);
 	}
 	/* From here on it serves, and there is no way back. */
+	watch_end();
 	back->state = 0;
 	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)
 		log_message(LOG_WARNING,

@@ -5,7 +5,9 @@ Who is served goes on as if nothing had happened: clients of dom0's ring with wa
 transactions, guests that ping, guests that write numbers without end and watch over their order.
 """
 
+import contextlib
 import ctypes
+import json
 import os
 import re
 import signal
@@ -16,7 +18,7 @@ import xswire
 from checks_guests import Lives
 from checks_stub_files import DIRECTORY, FilesDaemon, attach, expect_line, lines, say
 from checks_update import Pinging, Served
-from framework import check, equal, wait_until
+from framework import Skip, check, equal, wait_until
 from guests import Guest
 from host import command
 from stub_host import IMAGE
@@ -31,10 +33,17 @@ def live_update(*words, ok=True):
     return command("xenstore-control", "live-update", *words, ok=ok, timeout=60)
 
 
+CONSOLE = "/var/log/xen/guest-Xenstore.log"
+
+
 def boots(host):
-    """How often the console tells of an image's start."""
-    with open("/var/log/xen/guest-Xenstore.log") as log:
-        return log.read().count(" as domain ")
+    """How often the console tells of an image's start; that of the first one may have to come."""
+    def told():
+        if not os.path.exists(CONSOLE):
+            return 0
+        with open(CONSOLE) as log:
+            return log.read().count(" as domain ")
+    return wait_until(told, "the first image's start on the console")
 
 
 def update(host, *words):
@@ -229,34 +238,85 @@ def limit(host):
         assert sender.words("-b", str(60 << 20)).startswith("Allocation failure: ")
 
 
-def broken_image():
-    """An image that passes for a good one, and has no code where the C library's begins."""
+ENDS = b"\x0f\x0b"  # an instruction that is none
+HANGS = b"\xeb\xfe"  # a jump to itself
+
+
+def broken_image(place, how):
+    """An image that passes for a good one, and whose function of this name is none."""
+    if not os.path.exists("/stub/places.json"):
+        raise Skip("the image's symbols are not there")
     with open(IMAGE, "rb") as stream:
         image = bytearray(stream.read())
-    entry, = struct.unpack_from("<Q", image, 24)
-    at = entry - 0x400000  # the file begins with what is loaded to there
-    image[at : at + 2] = b"\x0f\x0b"  # an instruction that is none
-    with open("/tmp/broken", "wb") as stream:
+    with open("/stub/places.json") as stream:
+        at = json.load(stream)[place]
+    image[at : at + len(how)] = how
+    path = f"/tmp/{place}-{how.hex()}"
+    with open(path, "wb") as stream:
         stream.write(image)
-    return "/tmp/broken"
+    return path
+
+
+class Everybody:
+    """Guests and clients that see whether anything is lost, doubled or reordered.
+
+    What one of them has seen once it says from then on, so it is enough to ask at the end.
+    """
+
+    def __init__(self, host):
+        self.host = host
+        self.pinged, self.writer = Guest(host, "pinged"), Writer(host, "writer")
+        self.stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        for guest in self.pinged, self.writer:
+            self.stack.enter_context(guest)
+        self.pinged.wait_hello()
+        self.writer.more()
+        self.served = self.stack.enter_context(Served(self.host))
+        self.pings = self.stack.enter_context(Pinging(self.host, self.pinged, PAUSE))
+        return self
+
+    def __exit__(self, *what):
+        return self.stack.__exit__(*what)
+
+    def check(self):
+        self.pings.more()
+        self.served.check()
+        self.writer.more()
+
+    def fails(self, reason, *words):
+        """An update that ends with the image before, which says this."""
+        before = boots(self.host)
+        ran = live_update(*words, ok=False)
+        equal(ran.status, 3, ran.output)
+        assert reason in ran.output, ran.output
+        assert not self.host.gone(), self.host.gone()
+        wait_until(lambda: boots(self.host) > before, "the start of the image before")
+
+
+ENDED = "ended before it served"
+HUNG = "did not serve within 3 seconds"
 
 
 @check("live update: an image that ends before it serves is left for the one before, which says so",
        deadline=240)
 def way_back(host):
-    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
-        pinged.wait_hello()
-        writer.more()
-        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
-            before = boots(host)
-            ran = live_update(broken_image(), ok=False)
-            equal(ran.status, 3, ran.output)
-            assert "ended before it served" in ran.output, ran.output
-            assert not host.gone(), host.gone()
-            wait_until(lambda: boots(host) > before, "the start of the image before")
-            pings.more()
-            served.check()
-            writer.more()
+    with Everybody(host) as everybody:
+        everybody.fails(ENDED, broken_image("_start", ENDS))
+        everybody.fails(ENDED, "-m", "memory", broken_image("image_restore", ENDS))
+        # Not every end is a failure, for the program.
+        everybody.fails(ENDED, "-c", "--version", IMAGE)
+        everybody.check()
+
+
+@check("live update: an image that hangs before it serves is left for the one before, which says so",
+       deadline=240)
+def hangs(host):
+    with Everybody(host) as everybody:
+        everybody.fails(HUNG, "-w", "3", broken_image("_start", HANGS))
+        everybody.fails(HUNG, "-w", "3", "-m", "memory", broken_image("image_restore", HANGS))
+        everybody.check()
 
 
 @check("live update: the log goes on in its file, without a gap or a double", deadline=120)
@@ -275,23 +335,15 @@ def log_goes_on(host):
 @check("live update by a file in dom0: everybody is served on; the file goes", deadline=300)
 def by_file(host):
     attach(host)
-    with Guest(host, "pinged") as pinged, Writer(host, "writer") as writer:
-        pinged.wait_hello()
-        writer.more()
-        with Served(host) as served, Pinging(host, pinged, PAUSE) as pings:
-            update(host, "-m", "file")
-            expect_line(host, "bytes of state in a file")
-            pings.more()
-            served.check()
-            writer.more()
+    with Everybody(host) as everybody:
+        update(host, "-m", "file")
+        expect_line(host, "bytes of state in a file")
+        wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+        # And the way back by the file, which is kept as long as it may be needed.
+        for place in "waited_take", "image_restore":
+            everybody.fails(ENDED, "-m", "file", broken_image(place, ENDS))
             wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
-            # And the way back by the file, which is kept as long as it may be needed.
-            ran = live_update("-m", "file", "-c", "stray words", IMAGE, ok=False)
-            assert "ended before it served" in ran.output, ran.output
-            pings.more()
-            served.check()
-            writer.more()
-            wait_until(lambda: not os.path.exists(DUMP), f"the end of {DUMP}")
+        everybody.check()
 
 
 class Meddler(threading.Thread):

@@ -20,6 +20,7 @@
 #include "stubdom/ring0/random.h"
 #include "stubdom/ring0/ring0.h"
 #include "stubdom/ring0/state.h"
+#include "stubdom/ring0/watch.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/hvm/hvm_op.h>
@@ -175,6 +176,7 @@ uintptr_t boot(const struct hvm_start_info *info)
 	map_shared_info();
 	ring0.console_port = (uint32_t)parameter(HVM_PARAM_CONSOLE_EVTCHN);
 	console_init(parameter(HVM_PARAM_CONSOLE_PFN) << LAYOUT_PAGE_SHIFT, ring0.console_port);
+	watch_begin();
 	ring0.store_port = (uint32_t)parameter(HVM_PARAM_STORE_EVTCHN);
 	ring0.store_page = parameter(HVM_PARAM_STORE_PFN) << LAYOUT_PAGE_SHIFT;
 	memory_boot(image_end());

@@ -9,8 +9,8 @@
  * tell of the next one.
  *
  * Events are collected by whoever has slept, never by an interrupt handler: the
- * upcall only ends the sleep, and interrupts are on nowhere else. What comes in
- * between collecting and sleeping ends the sleep at once.
+ * upcall only ends the sleep, and interrupts are on nowhere else, but for the
+ * watch (watch.h). What comes in between collecting and sleeping ends the sleep at once.
  * (spec: stubdom.md section 2 "Events and waiting")
  */
 #ifndef XENSTORED_STUBDOM_RING0_EVENTS_H
@@ -79,8 +79,19 @@ int events_leave(void);
 /** Which interface is used; an enum ring0_event_abi. */
 unsigned int events_abi(void);
 
-/* The sleep itself: interrupts on, wait, off. The tests have their own. */
+/**
+ * While the watch is on (watch.h), the hypervisor is kept from telling of events, since interrupts
+ * are on everywhere and there is no need for others than the watch's. Sleeping and collecting go on
+ * as ever, at a somewhat higher cost.
+ */
+void events_quiet(bool on);
+
+/*
+ * The sleep itself: interrupts on, wait, off, unless an upcall has come since events were collected
+ * the last time (entry.S). The tests have their own.
+ */
 void events_sleep(void);
+extern volatile bool events_came; /* set by the upcall */
 
 /* Vector of the upcall: above the processor's exceptions. */
 #define EVENTS_VECTOR 0x40

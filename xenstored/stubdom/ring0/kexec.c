@@ -6,6 +6,7 @@
 
 #include "stubdom/ring0/paging.h"
 #include "stubdom/ring0/state.h"
+#include "stubdom/ring0/watch.h"
 
 #include <xen/arch-x86/hvm/start_info.h>
 
@@ -50,6 +51,7 @@ void kexec_go_back(const char *why)
 
 	if (!ring0_updated || back->state != KEXEC_BACK_READY)
 		return;
+	watch_end();
 	back->state = KEXEC_BACK_TAKEN;
 	for (; why[len] && len + 1 < sizeof(back->why); len++)
 		back->why[len] = why[len];

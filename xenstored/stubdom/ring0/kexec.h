@@ -29,6 +29,7 @@ struct kexec_back {
 	uint64_t state;
 	char why[KEXEC_WHY_MAX];	   /* the new image failed */
 	char command_line[KEXEC_LINE_MAX]; /* of the old one */
+	uint32_t seconds;		   /* that the new image may take to serve */
 };
 
 _Static_assert(sizeof(struct kexec_back) <= LAYOUT_RESERVED_END - KEXEC_BACK, "one page");

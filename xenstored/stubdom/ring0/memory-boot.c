@@ -62,9 +62,10 @@ static size_t populate(struct memory *memory, uintptr_t address, size_t pages)
 			break;
 		done += got;
 		address += got * LAYOUT_PAGE;
+		/* At once: the way back may be taken at any time. */
+		ring0_state()->memory_end = address;
 	}
 	paging_allow(start, address);
-	ring0_state()->memory_end = address;
 	return done;
 }
 
@@ -73,6 +74,8 @@ static int depopulate(struct memory *memory, uintptr_t address, size_t pages)
 	xen_pfn_t frame[EXTENTS];
 
 	(void)memory;
+	/* First: the image behind the way back must not count on what is gone. */
+	ring0_state()->memory_end = address;
 	/* From the end, so that what is left is contiguous whatever happens. */
 	while (pages) {
 		size_t count = pages < EXTENTS ? pages : EXTENTS;
@@ -89,7 +92,6 @@ static int depopulate(struct memory *memory, uintptr_t address, size_t pages)
 			ring0_panic("memory could not be given back");
 		pages -= count;
 	}
-	ring0_state()->memory_end = address;
 	return 0;
 }
 

@@ -105,7 +105,8 @@ void paging_init(uintptr_t end, uintptr_t code)
 	paging_allow(0, end);
 	paging_allow(LAYOUT_RINGS, LAYOUT_RINGS_END);
 	paging_allow(LAYOUT_SHARED_INFO, LAYOUT_GRANT_TABLE_END);
-	paging_allow(LAYOUT_SPECIAL, LAYOUT_SPECIAL_END);
+	/* Both are in one large page. */
+	paging_allow(LAYOUT_APIC, LAYOUT_SPECIAL_END);
 	protect_image();
 	if (is_of_image(code))
 		*image_entry(code) = code | PRESENT;

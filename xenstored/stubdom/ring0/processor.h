@@ -5,11 +5,12 @@
 
 #include <stdint.h>
 
-#define MSR_EFER    0xc0000080u
-#define MSR_STAR    0xc0000081u
-#define MSR_LSTAR   0xc0000082u
-#define MSR_SFMASK  0xc0000084u
-#define MSR_FS_BASE 0xc0000100u
+#define MSR_APIC_BASE 0x1bu
+#define MSR_EFER      0xc0000080u
+#define MSR_STAR      0xc0000081u
+#define MSR_LSTAR     0xc0000082u
+#define MSR_SFMASK    0xc0000084u
+#define MSR_FS_BASE   0xc0000100u
 
 #define EFER_SYSCALL	0x001u
 #define EFER_LONG_MODE	0x100u
@@ -35,6 +36,14 @@ static inline void write_msr(uint32_t msr, uint64_t value)
 			 :
 			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
 			 : "memory");
+}
+
+static inline uint64_t read_msr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (uint64_t)high << 32 | low;
 }
 
 static inline uint64_t read_tsc(void)

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longer command lines are cut off, with a message. */
+/* Longer command lines are cut off; a live update refuses them, and builders make none. */
 #define RING0_COMMAND_LINE_MAX 4096u
 
 struct hypervisor_info {
@@ -52,10 +52,11 @@ bool hypercall_init(struct hypervisor_info *info);
 /** Set up exceptions, the upcall and the syscall instruction. */
 void traps_init(void);
 
-/** Say what is wrong, on the console and the debug port, and end the domain as crashed. */
+/** Say what is wrong, on the console and the debug port, and end as crashed: ring0_shutdown(). */
 _Noreturn void ring0_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** End the domain; @reason: SHUTDOWN_... of the public headers. */
+/** End the domain, if there is no way back from an update; @reason: SHUTDOWN_... of the public
+ * headers. */
 _Noreturn void ring0_shutdown(unsigned int reason);
 
 #endif

@@ -14,6 +14,8 @@
 #include "stubdom/ring0/kexec.h"
 #include "stubdom/ring0/processor.h"
 #include "stubdom/ring0/ring0.h"
+#include "stubdom/ring0/ticks.h"
+#include "stubdom/ring0/watch.h"
 
 #include <xen/sched.h>
 
@@ -23,10 +25,15 @@
 #define SELECTOR_CODE  8u
 #define SELECTOR_STATE 24u
 #define GATE_INTERRUPT 0x8e00u
-#define GATE_STACK     1u /* of the task state's list */
-#define STATE_PRESENT  0x89u
+/* Stacks, numbers in the task state's list. */
+#define EXCEPTION_STACK 1u
+#define UPCALL_STACK	2u
+#define TICK_STACK	3u
+#define STATE_PRESENT	0x89u
 
-#define FLAGS_CLEARED 0x40700u /* alignment check, direction, interrupts, trap */
+#define FLAGS_CLEARED 0x40500u /* alignment check, direction, trap; interrupts stay as they are */
+
+#define TOP(stack) ((uintptr_t)(stack) + sizeof(stack))
 
 struct gate {
 	uint16_t low, selector, flags, middle;
@@ -52,13 +59,20 @@ struct frame {
 };
 
 extern uint64_t gdt[];
-extern const char exception_entries[], upcall_entry[], system_call_entry[];
+extern const char exception_entries[], upcall_entry[], tick_entry[], system_call_entry[];
 extern const char __executable_start[], etext[];
 _Noreturn void exception(const struct frame *frame);
+void tick(const struct frame *frame);
 
-static struct gate gates[EVENTS_VECTOR + 1] __attribute__((aligned(16)));
+static struct gate gates[TICKS_VECTOR + 1] __attribute__((aligned(16)));
 static struct task_state task_state;
 static uint8_t exception_stack[8192] __attribute__((aligned(16)));
+/*
+ * What is interrupted may keep data below its stack pointer; and an upcall may come where it should
+ * not (entry.S).
+ */
+static uint8_t upcall_stack[512] __attribute__((aligned(16)));
+static uint8_t tick_stack[8192] __attribute__((aligned(16)));
 
 static void set_gate(unsigned int vector, const char *entry, unsigned int stack)
 {
@@ -79,12 +93,14 @@ void traps_init(void)
 	uintptr_t state = (uintptr_t)&task_state;
 
 	for (unsigned int i = 0; i < EXCEPTIONS; i++)
-		set_gate(i, exception_entries + (size_t)i * EXCEPTION_ENTRY, GATE_STACK);
-	set_gate(EVENTS_VECTOR, upcall_entry, 0);
+		set_gate(i, exception_entries + (size_t)i * EXCEPTION_ENTRY, EXCEPTION_STACK);
+	set_gate(EVENTS_VECTOR, upcall_entry, UPCALL_STACK);
+	set_gate(TICKS_VECTOR, tick_entry, TICK_STACK);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 
-	task_state.interrupt_stack[GATE_STACK - 1] = (uintptr_t)exception_stack +
-						     sizeof(exception_stack);
+	task_state.interrupt_stack[EXCEPTION_STACK - 1] = TOP(exception_stack);
+	task_state.interrupt_stack[UPCALL_STACK - 1] = TOP(upcall_stack);
+	task_state.interrupt_stack[TICK_STACK - 1] = TOP(tick_stack);
 	task_state.io_map = sizeof(task_state);
 	gdt[SELECTOR_STATE / 8] = (sizeof(task_state) - 1) | (state & 0xffffff) << 16 |
 				  (uint64_t)STATE_PRESENT << 40 | (state >> 24 & 0xff) << 56;
@@ -101,6 +117,7 @@ _Noreturn void ring0_shutdown(unsigned int reason)
 {
 	struct sched_shutdown shutdown = {.reason = reason};
 
+	kexec_go_back("The new image ended before it served; its messages say why.");
 	for (;;)
 		hypercall_op(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &shutdown);
 }
@@ -171,7 +188,6 @@ _Noreturn void ring0_panic(const char *format, ...)
 	print(format, args);
 	va_end(args);
 	put_text("\n");
-	kexec_go_back("The new image ended before it served; its messages say why.");
 	ring0_shutdown(SHUTDOWN_crash);
 }
 
@@ -212,4 +228,16 @@ _Noreturn void exception(const struct frame *frame)
 	    frame->r10, frame->r11, frame->r12, frame->r13, frame->r14, frame->r15);
 	say_callers(frame->rsp);
 	ring0_panic("exception");
+}
+
+/* An image that is watched has no more time: say where it is, and leave it. */
+void tick(const struct frame *frame)
+{
+	const char *why = watch_tick();
+
+	if (!why)
+		return;
+	say("xenstored: PANIC: %s It is at %lx.\n", why, frame->rip);
+	say_callers(frame->rsp);
+	kexec_go_back(why);
 }
