@@ -59,6 +59,7 @@ void client_free(struct core *core, struct client *client)
 	client_drop_transactions(core, client);
 	drop_output(core, client);
 	forget_input(client);
+	client_forget_parked(client);
 	client_unwake(core, client);
 	if (client->in_waiting)
 		TAILQ_REMOVE(&core->waiting, client, waiting);
@@ -78,6 +79,7 @@ void client_reset(struct core *core, struct client *client)
 	client_drop_transactions(core, client);
 	drop_output(core, client);
 	forget_input(client);
+	client_forget_parked(client);
 	client->was_reset = true;
 	client->ignored = false;
 	client->releasing = 0;
