@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from tests.ninep.files import DAEMON, XENSTORED, content
+from tests.ninep.files import DAEMON, DEADLINE, XENSTORED, content
 from tests.simxen.host import SIMXEN
 
 
@@ -508,6 +508,14 @@ def test_a_security_model_that_is_not_known(site):
 
 
 # ---- the program ----------------------------------------------------------------------------
+
+
+def test_without_a_xenstore_there_is_nothing_to_do(site):
+    daemon = site.daemon()
+    site.connected()
+    site.store.kill()
+    assert daemon.process.wait(DEADLINE) == 1
+    assert "the connection to the Xenstore is lost" in daemon.log()
 
 
 def test_one_at_a_time(site):
