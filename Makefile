@@ -186,7 +186,8 @@ $(UNIT_TESTS): $(OBJ)/%: $(OBJ)/%.o $(OUT)/libharness.a $(OUT)/libplatform.a $(O
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_EXTRA) -o $@ $^ -lcmocka -lxenstore -lxenevtchn -lxengnttab -lxencall -ldl
 
 # Tests that make allocations fail.
-$(addprefix $(OBJ)/,tests/unit/test-faults tests/unit/test-make-room hypervisor/host/test-settle): LDFLAGS_EXTRA := \
+$(addprefix $(OBJ)/,tests/unit/test-faults tests/unit/test-make-room hypervisor/host/test-settle \
+		liveupdate/test-update-session liveupdate/test-owed): LDFLAGS_EXTRA := \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 $(OUT)/xenstore-image: $(IMAGE_OBJECTS) $(OUT)/libclient.a $(OUT)/libdaemon.a $(OUT)/libcore.a

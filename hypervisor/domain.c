@@ -310,11 +310,6 @@ int hv_domain_destroy(struct hypervisor *hv, unsigned int caller, unsigned int d
 	return 0;
 }
 
-bool hv_reclaim_due(const struct hypervisor *hv)
-{
-	return hv->domains.removed;
-}
-
 unsigned int hv_reclaim(struct hypervisor *hv)
 {
 	struct hv_table *table = &hv->domains;

@@ -147,9 +147,6 @@ int hv_domain_destroy(struct hypervisor *hv, unsigned int caller, unsigned int d
 /** Free all removed domains: their domids can be used again. Returns how many there were. */
 unsigned int hv_reclaim(struct hypervisor *hv);
 
-/** Is there something for hv_reclaim() to free? */
-bool hv_reclaim_due(const struct hypervisor *hv);
-
 /* What the host and the mechanism's other parts ask. */
 
 /** Hold a domain (as somebody who still maps its memory would): it is not removed meanwhile. */

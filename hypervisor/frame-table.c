@@ -7,7 +7,6 @@
  */
 #include "hypervisor/frame-table.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "hypervisor/domain.h"

@@ -5,7 +5,6 @@
  */
 #include "hypervisor/heap.h"
 
-#include "hypervisor/domain.h"
 #include "hypervisor/xen-errno.h"
 
 void hv_heap_init(struct hv_heap *heap, struct hv_frame_table *table,

@@ -63,7 +63,6 @@ enum hv_record_type {
 	HV_RECORD_END = 32,
 };
 
-#define HV_RECORD_TYPES	    64u /* all types are below */
 #define HV_RECORD_BIT(type) (UINT64_C(1) << (type))
 
 /* Flags of a record. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The option as administrators and kexec-tools write it, and everything that only looks like it. */
 #include "hypervisor/test-machine.h"
 
 #include "hypervisor/liveupdate-option.h"

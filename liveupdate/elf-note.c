@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The program headers lead to segments of notes, and these are walked.
+ * The program headers lead to segments of notes, and these are walked. Of an open file these parts
+ * are read, not mapped: one that is being replaced may become shorter at any moment.
  */
 #include "liveupdate/elf-note.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Program headers and notes beyond these bounds are not looked at. */
 #define HEADERS_MAX 64u
@@ -57,45 +59,90 @@ static bool for_this_machine(const Elf64_Ehdr *header)
 	       header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum;
 }
 
-enum elf_note elf_note_parse(const void *file, uint64_t size, const struct elf_note_name *name,
-			     void *contents, size_t contents_size)
+/* A file, in memory or open, of so many bytes. */
+struct source {
+	const char *bytes; /* NULL: open */
+	int fd;
+	uint64_t size;
+	char *room; /* of an open one: for a segment of notes, NOTES_MAX bytes */
+};
+
+/* Part of a file, in memory or brought to @room. NULL: it is not there. */
+static const char *part(const struct source *source, uint64_t offset, uint64_t len, void *room)
 {
-	const char *bytes = file;
+	char *to = room;
+	uint64_t done = 0;
+
+	if (offset > source->size || len > source->size - offset)
+		return NULL;
+	if (source->bytes)
+		return source->bytes + offset;
+	while (done < len) {
+		ssize_t got = pread(source->fd, to + done, len - done, (off_t)(offset + done));
+
+		if (got <= 0 && !(got < 0 && errno == EINTR))
+			return NULL;
+		done += got > 0 ? (uint64_t)got : 0;
+	}
+	return to;
+}
+
+static enum elf_note look(const struct source *source, const struct elf_note_name *name,
+			  void *contents, size_t contents_size)
+{
+	Elf64_Phdr headers[HEADERS_MAX];
+	const char *at;
 	Elf64_Ehdr header;
+	unsigned int count;
 
-	if (size < sizeof(header))
+	at = part(source, 0, sizeof(header), &header);
+	if (!at)
 		return ELF_NOTE_INVALID;
-	memcpy(&header, bytes, sizeof(header));
-	if (!for_this_machine(&header) || header.e_phoff > size ||
-	    header.e_phnum > (size - header.e_phoff) / sizeof(Elf64_Phdr))
+	memmove(&header, at, sizeof(header));
+	if (!for_this_machine(&header) || header.e_phoff > source->size ||
+	    header.e_phnum > (source->size - header.e_phoff) / sizeof(*headers))
 		return ELF_NOTE_INVALID;
-	for (unsigned int i = 0; i < header.e_phnum && i < HEADERS_MAX; i++) {
+	count = header.e_phnum < HEADERS_MAX ? header.e_phnum : HEADERS_MAX;
+	at = part(source, header.e_phoff, count * sizeof(*headers), headers);
+	if (!at)
+		return ELF_NOTE_INVALID;
+	for (unsigned int i = 0; i < count; i++) {
 		Elf64_Phdr segment;
+		const char *notes;
 
-		memcpy(&segment, bytes + header.e_phoff + i * sizeof(segment), sizeof(segment));
-		if (segment.p_type != PT_NOTE || segment.p_offset > size ||
-		    segment.p_filesz > size - segment.p_offset || segment.p_filesz > NOTES_MAX)
+		memcpy(&segment, at + i * sizeof(segment), sizeof(segment));
+		if (segment.p_type != PT_NOTE || segment.p_filesz > NOTES_MAX)
 			continue;
-		if (find(bytes + segment.p_offset, segment.p_filesz, name, contents, contents_size))
+		notes = part(source, segment.p_offset, segment.p_filesz, source->room);
+		if (notes && find(notes, segment.p_filesz, name, contents, contents_size))
 			return ELF_NOTE_FOUND;
 	}
 	return ELF_NOTE_NONE;
 }
 
+enum elf_note elf_note_parse(const void *file, uint64_t size, const struct elf_note_name *name,
+			     void *contents, size_t contents_size)
+{
+	const struct source source = {.bytes = file, .size = size};
+
+	return look(&source, name, contents, contents_size);
+}
+
 int elf_note_read(int fd, const struct elf_note_name *name, void *contents, size_t contents_size)
 {
+	struct source source = {.fd = fd};
 	struct stat stat;
-	void *file;
 	int found;
 
 	if (fstat(fd, &stat))
 		return -errno;
 	if (!S_ISREG(stat.st_mode) || stat.st_size <= 0)
 		return ELF_NOTE_INVALID;
-	file = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (file == MAP_FAILED)
-		return -errno;
-	found = (int)elf_note_parse(file, (uint64_t)stat.st_size, name, contents, contents_size);
-	munmap(file, (size_t)stat.st_size);
+	source.size = (uint64_t)stat.st_size;
+	source.room = malloc(NOTES_MAX);
+	if (!source.room)
+		return -ENOMEM;
+	found = (int)look(&source, name, contents, contents_size);
+	free(source.room);
 	return found;
 }

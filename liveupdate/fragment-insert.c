@@ -242,6 +242,8 @@ static int add_transaction(struct insertion *insertion, const struct stream_tx *
 	transaction_lose(&core->state, tx);
 	tx->client = client;
 	tx->id = in->tx_id;
+	if (!client->transaction_count)
+		client->transactions_since = core->now;
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
 	TAILQ_INSERT_TAIL(&core->transactions, tx, age);
 	client->transaction_count++;

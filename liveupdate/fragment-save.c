@@ -132,6 +132,7 @@ int fragment_save(struct core *core, unsigned int domid, struct stream_writer *w
 
 	if (!domain || domain->dying || domain_is_special(&core->state.domains, domain))
 		return ENOENT;
+	image_number_causes(core);
 	error = save_header(core, domain, writer);
 	if (!error)
 		error = save_domain_quota(domain, writer);

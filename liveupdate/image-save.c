@@ -17,13 +17,18 @@
 #include <string.h>
 
 #include "core/domains.h"
+#include "liveupdate/migration.h"
 
-/* Finish what domains' deaths left to do: nothing dying is in an image. */
+/*
+ * Finish what changes of domains left to do: nothing dying is in an image, and nothing that
+ * watchers are still to be told.
+ */
 static int settle(struct core *core)
 {
 	for (int i = 0; i < 100000 && !TAILQ_EMPTY(&core->deaths); i++)
 		core_bury_some(core, 1000);
-	return TAILQ_EMPTY(&core->deaths) ? 0 : ENOMEM;
+	core_tell_owed(core);
+	return TAILQ_EMPTY(&core->deaths) && !core->owed ? 0 : ENOMEM;
 }
 
 static int put_image(const struct core *core, const struct image_process *process,
@@ -209,8 +214,7 @@ static void number_clients(struct core *core)
 	TAILQ_FOREACH(client, &core->clients, link)
 		client->image_id = 0;
 	core->image_clients = 0;
-	core->image_causes = 0;
-	core->images++;
+	image_number_causes(core);
 }
 
 int image_finish(struct image_base *base, const struct image_process *process,
@@ -233,6 +237,8 @@ int image_finish(struct image_base *base, const struct image_process *process,
 		error = save_delta(core, &base->tree, writer);
 	if (!error)
 		error = save_clients(core, requester, writer);
+	if (!error && process->migration)
+		error = migration_save(process->migration, writer);
 	if (!error)
 		error = save_transactions(core, writer);
 	if (!error)

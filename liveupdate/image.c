@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "core/domains.h"
+#include "liveupdate/migration.h"
 
 /* What is dropped is told one by one up to here, and counted beyond. */
 #define DROPPED_LINES 100u
@@ -138,6 +139,15 @@ static int restore_update(struct restore *restore, const struct stream_update *i
 	return 0;
 }
 
+static int restore_migration(struct restore *restore, const struct stream_migration *in)
+{
+	const struct client *client = image_client(restore, in->conn_id);
+
+	if (!client || !restore->process->migration)
+		return 0;
+	return migration_restore(restore->process->migration, client, in);
+}
+
 /* Second pass: everything else. */
 static int restore_what(struct restore *restore, const struct stream_record *record)
 {
@@ -165,6 +175,8 @@ static int restore_what(struct restore *restore, const struct stream_record *rec
 		return restore_statistics(restore, &record->own.statistics);
 	case STREAM_EVENTS:
 		return restore_events(restore, &record->own.events);
+	case STREAM_MIGRATION:
+		return restore_migration(restore, &record->own.migration);
 	case STREAM_UPDATE:
 		return restore_update(restore, &record->own.update);
 	case STREAM_DELTA:

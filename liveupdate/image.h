@@ -14,6 +14,8 @@
 #include "liveupdate/stream-writer.h"
 #include "store/bulk.h"
 
+struct migration;
+
 /* What the process around the core gives to an image, and makes of one. */
 struct image_process {
 	int32_t listen_fd, evtchn_fd; /* -1 = none */
@@ -34,6 +36,7 @@ struct image_process {
 	/* Settings of the trace, which are made at run time; either may be NULL. */
 	void (*get_log)(void *data, struct stream_log *log);
 	void (*set_log)(void *data, const struct stream_log *log);
+	struct migration *migration; /* a session that crosses as well; may be NULL */
 };
 
 /* The request that asked for the update; its answer is part of the image. */
@@ -195,6 +198,8 @@ int save_node(const struct core *core, const uint64_t *record, struct stream_wri
 
 int save_domains(struct core *core, struct stream_writer *writer);
 int save_global_quota(const struct core *core, struct stream_writer *writer);
+/* A new image, or a fragment, whose causes are numbered anew. */
+void image_number_causes(struct core *core);
 int save_events(struct core *core, const struct client *client, uint32_t id,
 		struct stream_writer *writer);
 int save_statistics(struct core *core, struct stream_writer *writer);

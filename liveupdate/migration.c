@@ -19,6 +19,40 @@ void migration_client_gone(struct migration *migration, const struct client *cli
 		end(migration);
 }
 
+int migration_save(const struct migration *migration, struct stream_writer *writer)
+{
+	struct stream_migration out = {
+		.expected = (uint32_t)migration->expected,
+		.fragment = {migration->fragment.data, (uint32_t)migration->fragment.len},
+	};
+
+	if (!migration->owner || !migration->owner->image_id)
+		return 0;
+	out.conn_id = migration->owner->image_id;
+	return stream_put_own(writer, STREAM_MIGRATION, &out);
+}
+
+int migration_restore(struct migration *migration, const struct client *client,
+		      const struct stream_migration *in)
+{
+	int error = 0;
+
+	end(migration);
+	if (in->expected > FRAGMENT_MAX || in->fragment.count > FRAGMENT_MAX ||
+	    (in->expected && in->fragment.count > in->expected))
+		return 0;
+	if (in->fragment.count)
+		error = stream_buffer_put(&migration->fragment, in->fragment.data,
+					  in->fragment.count);
+	if (error) {
+		end(migration);
+		return error;
+	}
+	migration->owner = client;
+	migration->expected = in->expected;
+	return 0;
+}
+
 /* A number in an argument. Returns 0 or EINVAL. */
 static int number(const struct arg *arg, size_t *value)
 {
@@ -174,6 +208,8 @@ int migration_control(struct migration *migration, struct request *request, cons
 	if (!(count == 2 && arg_is(&args[0], "-r")) && !(count >= 3 && arg_is(&args[0], "-d")) &&
 	    !((count == 2 || count == 3) && arg_is(&args[0], "-i")))
 		return EINVAL;
+	if (migration->owner != request->client && arg_is(&args[0], "-r"))
+		return ENOENT;
 	if (migration->owner != request->client) {
 		control_print(out, "Not in migrate session.");
 		return 0;

@@ -49,6 +49,23 @@ static uint8_t *gather_output(const struct client *client, const struct image_re
 	return bytes;
 }
 
+/* What was held back, and what has not been begun yet, in one piece. */
+static char *gather_input(const struct client *client, struct stream_connection *out)
+{
+	size_t len = client->parked_count * CLIENT_PARKED_SIZE + client->input_len;
+	char *bytes = malloc(len ? len : 1);
+
+	if (!bytes)
+		return NULL;
+	for (uint32_t i = 0; i < client->parked_count; i++)
+		client_put_parked(client, i, bytes + i * CLIENT_PARKED_SIZE);
+	if (client->input_len)
+		memcpy(bytes + len - client->input_len, client->input, client->input_len);
+	out->input = (const uint8_t *)bytes;
+	out->input_len = (uint16_t)len;
+	return bytes;
+}
+
 static int save_watches(const struct client *client, uint32_t id, struct stream_writer *writer)
 {
 	struct stream_watch_order order = {.conn_id = id};
@@ -93,14 +110,13 @@ int save_client(struct core *core, const struct client *client, uint32_t id,
 	struct stream_connection out = {.id = id,
 					.type = client->is_socket ? STREAM_SOCKET : STREAM_RING,
 					.target = STREAM_NO_TARGET,
-					.fd = -1,
-					.input = (const uint8_t *)client->input,
-					.input_len = (uint16_t)client->input_len};
+					.fd = -1};
 	const struct domain *domain = client->identity.domain;
-	uint8_t *bytes;
+	uint8_t *output;
+	char *input;
 	int error;
 
-	if (client->input_len > UINT16_MAX)
+	if (client->parked_count * CLIENT_PARKED_SIZE + client->input_len > UINT16_MAX)
 		return EOVERFLOW;
 	client->transport->ops->describe(client->transport, &place);
 	out.fd = place.fd;
@@ -112,11 +128,11 @@ int save_client(struct core *core, const struct client *client, uint32_t id,
 		if (domain_with_record(&core->state.domains, domain->target_domid, domain->target))
 			out.target = domain->target_domid;
 	}
-	bytes = gather_output(client, requester, &out);
-	if (!bytes)
-		return ENOMEM;
-	error = stream_put_connection(writer, &out);
-	free(bytes);
+	input = gather_input(client, &out);
+	output = gather_output(client, requester, &out);
+	error = input && output ? stream_put_connection(writer, &out) : ENOMEM;
+	free(input);
+	free(output);
 	if (!error && writer->dialect->own) {
 		struct stream_client extra = {
 			.conn_id = id,

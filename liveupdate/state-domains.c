@@ -172,6 +172,7 @@ int restore_domain_state(struct restore *restore, const struct stream_domain_sta
 	domain->introduced = in->flags & STREAM_DOMAIN_INTRODUCED;
 	domain->shutdown_reported = in->flags & STREAM_DOMAIN_SHUTDOWN;
 	domain->shutdown_owed = in->flags & STREAM_DOMAIN_OWED;
+	restore->core->owed |= domain->shutdown_owed;
 	domain->account.over_hard = in->flags & STREAM_DOMAIN_OVER_HARD;
 	domain->account.over_soft = in->flags & STREAM_DOMAIN_OVER_SOFT;
 	domain->target_domid = in->target_domid;

@@ -6,6 +6,12 @@
 
 #include "liveupdate/image.h"
 
+void image_number_causes(struct core *core)
+{
+	core->image_causes = 0;
+	core->images++;
+}
+
 /* Causes are numbered from 1 in the order in which they come. */
 static uint64_t number_of(struct core *core, struct cause *cause)
 {

@@ -404,8 +404,8 @@ int restore_node(struct restore *restore, const struct stream_node *in)
 	} else if (!error && in->path[0] == '/') {
 		error = restore_below(restore, in, perms);
 	} else if (!error) {
-		restore_dropped(restore, &restore->report->dropped_nodes, "node %s: that is no path",
-				in->path);
+		restore_dropped(restore, &restore->report->dropped_nodes,
+				"node %s: that is no path", in->path);
 	}
 	perms_unref(&restore->core->state.store.perms, perms);
 	return error;

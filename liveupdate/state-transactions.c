@@ -294,6 +294,8 @@ int restore_tx(struct restore *restore, const struct stream_tx *in)
 	tx->poisoned = in->flags & STREAM_TX_POISONED;
 	tx->created = in->flags & STREAM_TX_CREATED;
 	tx->removed = in->flags & STREAM_TX_REMOVED;
+	if (!client->transaction_count || in->started < client->transactions_since)
+		client->transactions_since = in->started;
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
 	TAILQ_INSERT_HEAD(&core->transactions, tx, age);
 	client->transaction_count++;

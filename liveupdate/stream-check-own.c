@@ -2,9 +2,7 @@
 /* Rules for our own records, apart from transactions. */
 #include "liveupdate/stream-checker.h"
 
-#include <string.h>
-
-#include "bytes/wire.h"
+#include "liveupdate/fragment.h"
 
 static void once(struct stream_checker *checker, const struct stream_record *record, bool *seen)
 {
@@ -57,7 +55,7 @@ static void check_events(struct stream_checker *checker, const struct stream_rec
 		else if (event->cause_record && (!event->cause || event->cause > checker->causes))
 			check_error(checker, record->offset, "cause %llu is out of order",
 				    (unsigned long long)event->cause);
-		if (event->flags & ~(STREAM_EVENT_COUNTED | STREAM_EVENT_EXPIRES))
+		if (event->flags & ~STREAM_EVENT_EXPIRES)
 			check_error(checker, record->offset, "unknown flags 0x%x of a message",
 				    event->flags);
 	}
@@ -121,28 +119,6 @@ static void check_domain_state(struct stream_checker *checker, const struct stre
 		checker->max_record = state->record;
 }
 
-/* Whether @parked bytes of the input are whole requests. */
-static bool whole_requests(const struct stream_checker *checker,
-			   const struct checked_connection *connection, uint32_t parked)
-{
-	const uint8_t *input = checker->reader.image + connection->input;
-	uint32_t at = 0;
-
-	if (parked > connection->input_len)
-		return false;
-	while (at < parked) {
-		struct wire_header header;
-
-		if (parked - at < sizeof(header))
-			return false;
-		memcpy(&header, input + at, sizeof(header));
-		if (header.len > WIRE_PAYLOAD_MAX || header.len > parked - at - sizeof(header))
-			return false;
-		at += (uint32_t)sizeof(header) + header.len;
-	}
-	return true;
-}
-
 static void check_client(struct stream_checker *checker, const struct stream_record *record)
 {
 	const struct stream_client *client = &record->own.client;
@@ -158,12 +134,8 @@ static void check_client(struct stream_checker *checker, const struct stream_rec
 			    client->flags);
 	if (client->releasing > CHECK_DOMID_MAX)
 		check_error(checker, record->offset, "client releases an impossible domain");
-	if (!connection)
-		return;
-	once(checker, record, &connection->client);
-	if (!whole_requests(checker, connection, client->parked))
-		check_error(checker, record->offset,
-			    "connection %u has parked what is not whole requests", client->conn_id);
+	if (connection)
+		once(checker, record, &connection->client);
 }
 
 void check_operation(struct stream_checker *checker, size_t offset, struct stream_paths *paths,
@@ -283,6 +255,19 @@ static void check_perms(struct stream_checker *checker, const struct stream_reco
 	checker->node_perms = 0;
 }
 
+static void check_migration(struct stream_checker *checker, const struct stream_record *record)
+{
+	const struct stream_migration *migration = &record->own.migration;
+
+	check_conn_id(checker, record->offset, migration->conn_id);
+	if (migration->expected > FRAGMENT_MAX || migration->fragment.count > FRAGMENT_MAX ||
+	    (migration->expected ? migration->fragment.count > migration->expected
+				 : !migration->fragment.count))
+		check_error(checker, record->offset, "migration of %u bytes with %u of them",
+			    migration->expected, migration->fragment.count);
+	once(checker, record, &checker->migration);
+}
+
 void check_own(struct stream_checker *checker, const struct stream_record *record)
 {
 	if (!checker->own_at && record->understood && record->type != STREAM_IMAGE)
@@ -323,6 +308,9 @@ void check_own(struct stream_checker *checker, const struct stream_record *recor
 	case STREAM_UPDATE:
 		once(checker, record, &checker->update);
 		check_conn_id(checker, record->offset, record->own.update.conn_id);
+		break;
+	case STREAM_MIGRATION:
+		check_migration(checker, record);
 		break;
 	case STREAM_DOMAIN_STATE:
 		check_domain_state(checker, record);

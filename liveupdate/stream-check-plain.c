@@ -160,11 +160,8 @@ void check_connection(struct stream_checker *checker, const struct stream_record
 		check_remark(checker, record->offset,
 			     "the input of connection %u is not made of requests", connection->id);
 	checked = add_connection(checker, connection->id);
-	if (!checked)
-		return;
-	checked->messages = messages;
-	checked->input_len = connection->input_len;
-	checked->input = (size_t)(connection->input - checker->reader.image);
+	if (checked)
+		checked->messages = messages;
 }
 
 void check_watch(struct stream_checker *checker, const struct stream_record *record)

@@ -73,9 +73,6 @@ static void check_touch(struct stream_checker *checker, const struct stream_reco
 			    touch->path.data);
 	if (touch->flags & ~STREAM_TOUCH_FLAGS)
 		check_error(checker, record->offset, "unknown flags of a touch");
-	if (touch->last_write > checker->tx.changes)
-		check_error(checker, record->offset, "last write of \"%.100s\" is not there",
-			    touch->path.data);
 	check_node_path(checker, record->offset, touch->path.data, touch->path.count);
 }
 

@@ -33,8 +33,6 @@ struct checked_domain {
 struct checked_connection {
 	uint32_t id;
 	uint32_t watches, messages;
-	uint32_t input_len;
-	size_t input; /* offset in the image */
 	bool client, ordered, events;
 };
 
@@ -54,7 +52,7 @@ struct stream_checker {
 	struct stream_reader reader;
 	const struct hash_secret *secret;
 	bool started, no_memory, broken;
-	bool global, image, counters, log, ratelimit, update, quota;
+	bool global, image, counters, log, ratelimit, update, migration, quota;
 	bool root, introduce, release; /* these nodes have been seen */
 	bool snapshot;		       /* nodes are of a snapshot */
 	size_t nodes_end;	       /* where its nodes have to end, 0 = not said */

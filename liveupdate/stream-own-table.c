@@ -130,6 +130,13 @@ static const struct stream_field update_fields[] = {
 	FIELD(stream_update, started, FIELD_U64), END,
 };
 
+static const struct stream_field migration_fields[] = {
+	FIELD(stream_migration, conn_id, FIELD_U32),
+	FIELD(stream_migration, expected, FIELD_U32),
+	FIELD(stream_migration, fragment, FIELD_BYTES),
+	END,
+};
+
 static const struct stream_field domain_state_fields[] = {
 	FIELD(stream_domain_state, domid, FIELD_U16),
 	FIELD(stream_domain_state, flags, FIELD_U16),
@@ -145,7 +152,7 @@ static const struct stream_field domain_state_fields[] = {
 static const struct stream_field client_fields[] = {
 	FIELD(stream_client, conn_id, FIELD_U32),	   FIELD(stream_client, flags, FIELD_U32),
 	FIELD(stream_client, last_transaction, FIELD_U32), FIELD(stream_client, client, FIELD_U64),
-	FIELD(stream_client, releasing, FIELD_U32),	   FIELD(stream_client, parked, FIELD_U32),
+	FIELD(stream_client, releasing, FIELD_U32),	   FIELD(stream_client, pad, FIELD_U32),
 	LATER(stream_client, remote_port, FIELD_U32, 2),   END,
 };
 
@@ -176,7 +183,7 @@ static const struct stream_field tx_difference_fields[] = {
 static const struct stream_field tx_touch_fields[] = {
 	FIELD(stream_tx_touch, conn_id, FIELD_U32), FIELD(stream_tx_touch, tx_id, FIELD_U32),
 	FIELD(stream_tx_touch, depends, FIELD_U8),  FIELD(stream_tx_touch, own, FIELD_U8),
-	FIELD(stream_tx_touch, flags, FIELD_U16),   FIELD(stream_tx_touch, last_write, FIELD_U32),
+	FIELD(stream_tx_touch, flags, FIELD_U16),   FIELD(stream_tx_touch, pad, FIELD_U32),
 	FIELD(stream_tx_touch, path, FIELD_TEXT),   END,
 };
 
@@ -230,6 +237,7 @@ static const struct stream_own_type types[] = {
 	TYPE(STREAM_PERMS, perms, 1),
 	TYPE(STREAM_STATISTICS, statistics, 1),
 	TYPE(STREAM_UPDATE, update, 1),
+	TYPE(STREAM_MIGRATION, migration, 1),
 	TYPE(STREAM_DOMAIN_STATE, domain_state, 1),
 	TYPE(STREAM_CLIENT, client, 2),
 	TYPE(STREAM_TX, tx, 1),

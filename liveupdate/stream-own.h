@@ -44,6 +44,7 @@
 #define STREAM_PERMS	     STREAM_OWN_MAY(9)
 #define STREAM_STATISTICS    STREAM_OWN_MAY(10)
 #define STREAM_UPDATE	     STREAM_OWN_MAY(11)
+#define STREAM_MIGRATION     STREAM_OWN_MAY(20)
 #define STREAM_DOMAIN_STATE  STREAM_OWN_NEED(12)
 #define STREAM_CLIENT	     STREAM_OWN_NEED(13)
 #define STREAM_TX	     STREAM_OWN_NEED(14)
@@ -93,7 +94,6 @@ struct stream_serials {
 };
 
 /* What belongs to one queued message of a connection. */
-#define STREAM_EVENT_COUNTED 1u /* among its receiver's outstanding requests */
 #define STREAM_EVENT_EXPIRES 2u
 
 struct stream_event {
@@ -206,14 +206,20 @@ struct stream_update {
 	uint64_t started;
 };
 
+/* MIGRATION: a session of CONTROL migrate, with what has been collected or is being read. */
+struct stream_migration {
+	uint32_t conn_id;
+	uint32_t expected; /* bytes, 0 = the fragment is being read */
+	struct stream_bytes fragment;
+};
+
 #define STREAM_DOMAIN_INTRODUCED 1u
 #define STREAM_DOMAIN_SHUTDOWN	 2u  /* @releaseDomain was fired for its shutdown */
 #define STREAM_DOMAIN_OWED	 4u  /* that is still to be done */
-#define STREAM_DOMAIN_DYING	 8u  /* its nodes are being removed */
 #define STREAM_DOMAIN_IGNORED	 16u /* its ring broke the rules and is not served */
 #define STREAM_DOMAIN_OVER_HARD	 32u /* memory quota reports that wait for the all-clear */
 #define STREAM_DOMAIN_OVER_SOFT	 64u
-#define STREAM_DOMAIN_FLAGS	 127u
+#define STREAM_DOMAIN_FLAGS	 119u
 
 /* DOMAIN_STATE: a domain's record, introduced or not. */
 struct stream_domain_state {
@@ -237,11 +243,11 @@ struct stream_client {
 	uint32_t conn_id;
 	uint32_t flags;
 	uint32_t last_transaction;
-	uint64_t client;      /* id, never used again */
-	uint32_t releasing;   /* 1 + domid of a RELEASE that is under way; 0 = none */
-	uint32_t parked;      /* bytes at the start of the input that are parked requests */
-	uint32_t remote_port; /* of a ring: the domain's port that is bound; 0 = not known. Since 2
-			       */
+	uint64_t client;    /* id, never used again */
+	uint32_t releasing; /* 1 + domid of a RELEASE that is under way; 0 = none */
+	uint32_t pad;
+	/* Since layout 2. Of a ring: the port of its domain that is bound; 0 = not known. */
+	uint32_t remote_port;
 };
 
 #define STREAM_TX_LOST	   1u
@@ -297,7 +303,7 @@ struct stream_tx_touch {
 	uint32_t tx_id;
 	uint8_t depends, own; /* facets */
 	uint16_t flags;
-	uint32_t last_write; /* 1 + number of the change that holds the present value; 0 = none */
+	uint32_t pad;
 	struct stream_text path;
 };
 
@@ -363,6 +369,7 @@ union stream_own {
 	struct stream_perms perms;
 	struct stream_statistics statistics;
 	struct stream_update update;
+	struct stream_migration migration;
 	struct stream_domain_state domain_state;
 	struct stream_client client;
 	struct stream_tx tx;

@@ -5,7 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <elf.h>
@@ -31,28 +36,33 @@ static const struct abilities all = {
 };
 
 /* @size: of the note's contents */
+static void make(struct program *program, const struct abilities *in, uint32_t size)
+{
+	memset(program, 0, sizeof(*program));
+	memcpy(program->header.e_ident, ELFMAG, SELFMAG);
+	program->header.e_ident[EI_CLASS] = ELFCLASS64;
+#if defined(__aarch64__)
+	program->header.e_machine = EM_AARCH64;
+#else
+	program->header.e_machine = EM_X86_64;
+#endif
+	program->header.e_type = ET_DYN;
+	program->header.e_phentsize = sizeof(Elf64_Phdr);
+	program->header.e_phnum = 1;
+	program->header.e_phoff = offsetof(struct program, segment);
+	program->segment.p_type = PT_NOTE;
+	program->segment.p_offset = offsetof(struct program, note);
+	program->segment.p_filesz = sizeof(Elf64_Nhdr) + 12 + size;
+	program->note = (Elf64_Nhdr){sizeof(ABILITIES_NOTE_NAME), size, ABILITIES_NOTE_TYPE};
+	memcpy(program->name, ABILITIES_NOTE_NAME, sizeof(ABILITIES_NOTE_NAME));
+	memcpy(&program->abilities, in, sizeof(*in));
+}
+
 static enum abilities_kind parse(const struct abilities *in, uint32_t size, struct abilities *out)
 {
 	struct program program;
 
-	memset(&program, 0, sizeof(program));
-	memcpy(program.header.e_ident, ELFMAG, SELFMAG);
-	program.header.e_ident[EI_CLASS] = ELFCLASS64;
-#if defined(__aarch64__)
-	program.header.e_machine = EM_AARCH64;
-#else
-	program.header.e_machine = EM_X86_64;
-#endif
-	program.header.e_type = ET_DYN;
-	program.header.e_phentsize = sizeof(Elf64_Phdr);
-	program.header.e_phnum = 1;
-	program.header.e_phoff = offsetof(struct program, segment);
-	program.segment.p_type = PT_NOTE;
-	program.segment.p_offset = offsetof(struct program, note);
-	program.segment.p_filesz = sizeof(Elf64_Nhdr) + 12 + size;
-	program.note = (Elf64_Nhdr){sizeof(ABILITIES_NOTE_NAME), size, ABILITIES_NOTE_TYPE};
-	memcpy(program.name, ABILITIES_NOTE_NAME, sizeof(ABILITIES_NOTE_NAME));
-	memcpy(&program.abilities, in, sizeof(*in));
+	make(&program, in, size);
 	memset(out, 0, sizeof(*out));
 	return abilities_parse(&program, sizeof(program), out);
 }
@@ -114,6 +124,45 @@ static void test_notes_that_are_not_enough(void **state)
 	assert_int_equal(parse(&in, size, &out), ABILITIES_FOREIGN);
 }
 
+/*
+ * A file that is being replaced in its place is shorter at times: it is no program then, and
+ * whoever looks at it goes on.
+ */
+static void test_a_file_that_becomes_shorter(void **state)
+{
+	char path[] = "/tmp/test-abilities-XXXXXX";
+	unsigned int count[3] = {0};
+	struct abilities abilities;
+	struct program program;
+	int fd = mkstemp(path);
+	pid_t pid;
+
+	(void)state;
+	assert_true(fd >= 0);
+	make(&program, &all, sizeof(all));
+	pid = fork();
+	if (pid == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL))
+		_exit(1);
+	if (pid == 0)
+		for (;;)
+			if (pwrite(fd, &program, sizeof(program), 0) != sizeof(program) ||
+			    ftruncate(fd, 0))
+				_exit(1);
+	for (int i = 0; i < 20000; i++) {
+		int kind = abilities_read(path, &abilities);
+
+		assert_in_range(kind, 0, 2);
+		count[kind]++;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+	unlink(path);
+	/* Whatever the machine made of it, nothing else was seen. */
+	assert_int_equal(count[ABILITIES_OWN] + count[ABILITIES_INVALID] + count[ABILITIES_FOREIGN],
+			 20000);
+}
+
 /* The writer leaves out what the receiver does not declare, and says so. */
 static void test_writer(void **state)
 {
@@ -147,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_own_note),
 		cmocka_unit_test(test_declarations),
 		cmocka_unit_test(test_notes_that_are_not_enough),
+		cmocka_unit_test(test_a_file_that_becomes_shorter),
 		cmocka_unit_test(test_writer),
 	};
 

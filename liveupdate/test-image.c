@@ -344,6 +344,56 @@ static void test_what_is_dropped(void **state)
 	assert_int_equal(account_of(h, 5)->now[QUOTA_NODES], 2);
 }
 
+static struct client *adopt_dom0(void *data, int fd)
+{
+	(void)fd;
+	return ((struct harness *)data)->dom0->client;
+}
+
+/* Others hold requests back in any number: a connection's input may be as long as the format lets
+ * it. */
+static void test_the_longest_input(void **state)
+{
+	static const struct wire_header header = {.type = XS_READ, .req_id = 3, .len = 2};
+	static uint8_t input[UINT16_MAX];
+	const size_t one = sizeof(header) + 2, count = sizeof(input) / one;
+	struct harness *h = *state;
+	struct stream_global global = {-1, -1};
+	struct stream_connection socket = {.id = 1,
+					   .type = STREAM_SOCKET,
+					   .target = STREAM_NO_TARGET,
+					   .fd = 9,
+					   .input = input,
+					   .input_len = sizeof(input)};
+	struct image_process process = {
+		.listen_fd = -1, .evtchn_fd = -1, .adopt_socket = adopt_dom0, .data = h};
+	struct stream_buffer image = {0};
+	struct stream_writer writer;
+	struct image_report report;
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(input + i * one, &header, sizeof(header));
+		memcpy(input + i * one + sizeof(header), "/", 2);
+	}
+	memcpy(input + count * one, &header, sizeof(input) - count * one);
+	assert_int_equal(stream_writer_init(&writer, stream_dialect_find("4.21"), 0,
+					    stream_buffer_put, &image),
+			 0);
+	stream_put_global(&writer, &global);
+	assert_int_equal(stream_put_connection(&writer, &socket), 0);
+	put_node(&writer, "/", 0);
+	stream_put_end(&writer);
+	assert_int_equal(image_restore(h->core, &process, image.data, image.len, &report), 0);
+	stream_buffer_deinit(&image);
+	harness_run(h);
+	/* The last one is not complete yet. */
+	peer_push(h->dom0, (const char *)&header + sizeof(input) - count * one,
+		  sizeof(header) - (sizeof(input) - count * one));
+	peer_push(h->dom0, "/", 2);
+	harness_run(h);
+	assert_int_equal(pending(h->dom0, XS_READ), count + 1);
+}
+
 static int (*any_ring)(void *data, unsigned int domid, uint32_t port, struct transport **transport);
 
 static int no_ring_of_five(void *data, unsigned int domid, uint32_t port,
@@ -452,6 +502,7 @@ int main(void)
 		world_test(test_ignored_and_ending),
 		world_test(test_log_settings),
 		world_test(test_what_is_dropped),
+		world_test(test_the_longest_input),
 		world_test(test_a_ring_that_is_gone),
 		cmocka_unit_test(test_impossible_differences),
 	};

@@ -110,7 +110,7 @@ static inline void sample_transaction(struct stream_writer *writer)
 		{2, 3, STREAM_ORDER, {0}, TEXT("/local/domain/5"), BYTES("was\0data\0")},
 	};
 	struct stream_tx_touch touch = {
-		2, 3, 1, 2, STREAM_TOUCH_EVENT, 1, TEXT("/local/domain/5/was")};
+		2, 3, 1, 2, STREAM_TOUCH_EVENT, 0, TEXT("/local/domain/5/was")};
 	struct stream_tx_change change[] = {
 		{2, 3, STREAM_CHANGE_WRITE, {0}, TEXT("/local/domain/5/was"), BYTES("x")},
 		{2, 3, STREAM_CHANGE_CREATE, COUNTED(perms), TEXT("/local/domain/5/a/b"), {0}},
@@ -128,7 +128,7 @@ static inline void sample_transaction(struct stream_writer *writer)
 static inline void sample_own(struct stream_writer *writer)
 {
 	static const struct stream_own_perm perms[] = {{.letter = 'r', .domid = 5, .record = 17}};
-	static const struct stream_event event[] = {{1, STREAM_EVENT_COUNTED, 5, 77, 17, 1}};
+	static const struct stream_event event[] = {{1, STREAM_EVENT_EXPIRES, 5, 77, 17, 1}};
 	static const struct stream_serial order[] = {{8}};
 	static const struct stream_serial max[] = {{1}, {2}};
 	struct stream_counters counters = {.last_record = 17, .last_client = 3, .generation = 9};
@@ -140,6 +140,7 @@ static inline void sample_own(struct stream_writer *writer)
 	struct stream_watch_order watch_order = {4, COUNTED(order)};
 	struct stream_statistics statistics = {5, 0, COUNTED(max), BYTES("nodes\0watches\0")};
 	struct stream_update update = {4, 12, 0, 0, 55};
+	struct stream_migration migration = {4, 9, BYTES("xenst")};
 	struct stream_domain_state zero = {
 		.record = 16, .target_domid = STREAM_NO_TARGET, .flags = STREAM_DOMAIN_INTRODUCED};
 	struct stream_domain_state state = {.domid = 5,
@@ -167,8 +168,9 @@ static inline void sample_own(struct stream_writer *writer)
 	stream_put_own(writer, STREAM_WATCH_ORDER, &watch_order);
 	stream_put_own(writer, STREAM_STATISTICS, &statistics);
 	stream_put_own(writer, STREAM_UPDATE, &update);
+	stream_put_own(writer, STREAM_MIGRATION, &migration);
 	stream_put_own(writer, STREAM_CLIENT, &client);
-	client = (struct stream_client){.conn_id = 2, .client = 2, .parked = 18};
+	client = (struct stream_client){.conn_id = 2, .client = 2};
 	stream_put_own(writer, STREAM_CLIENT, &client);
 	client = (struct stream_client){.conn_id = 4, .client = 3, .last_transaction = 6};
 	stream_put_own(writer, STREAM_CLIENT, &client);

@@ -328,6 +328,7 @@ static void test_own_rules(void **state)
 	struct stream_perms records = {0, {NULL, 0}};
 	struct stream_credit credit = {.domid = 99};
 	struct stream_statistics statistics = {5, 0, COUNTED(order), BYTES("one\0")};
+	struct stream_migration migration = {1, 2, BYTES("xen")};
 	struct stream_writer writer;
 	struct stream_buffer buffer;
 
@@ -353,12 +354,6 @@ static void test_own_rules(void **state)
 	START;
 	stream_put_own(&writer, STREAM_CLIENT, &client);
 	EXPECT("second CLIENT");
-	START;
-	stream_put_connection(&writer, &socket);
-	client.conn_id = 9;
-	client.parked = 1;
-	stream_put_own(&writer, STREAM_CLIENT, &client);
-	EXPECT("not whole requests");
 	START;
 	stream_put_own(&writer, STREAM_WATCH_ORDER, &watches);
 	EXPECT("watches out of their order");
@@ -398,6 +393,18 @@ static void test_own_rules(void **state)
 	START;
 	stream_put_own(&writer, STREAM_STATISTICS, &statistics);
 	EXPECT("2 values with 1 names");
+	START;
+	stream_put_own(&writer, STREAM_MIGRATION, &migration);
+	EXPECT("migration of 2 bytes with 3");
+	START;
+	migration.expected = 3;
+	migration.conn_id = 77;
+	stream_put_own(&writer, STREAM_MIGRATION, &migration);
+	EXPECT("connection 77");
+	START;
+	migration.conn_id = 1;
+	stream_put_own(&writer, STREAM_MIGRATION, &migration);
+	EXPECT("second MIGRATION");
 #undef START
 }
 

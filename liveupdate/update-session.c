@@ -21,8 +21,13 @@ void update_session_init(struct update_session *session, struct core *core,
 void update_session_end(struct update_session *session)
 {
 	session->ended(session->data);
+	core_hold_transactions(session->core, false);
+	core_hold_input(session->core, false);
+	session->drained_since = 0;
 	free(session->cmdline);
 	session->cmdline = NULL;
+	message_free(session->answer);
+	session->answer = NULL;
 	session->owner = NULL;
 	session->started = false;
 }
@@ -30,44 +35,19 @@ void update_session_end(struct update_session *session)
 void update_session_answer(struct update_session *session, const char *text)
 {
 	struct client *client = session->requester.client;
-	size_t len = strlen(text) + 1;
-	struct message *message;
+	struct message *message = session->answer;
+	size_t len = strnlen(text, WIRE_PAYLOAD_MAX - 1);
 
 	core_log(session->core, LOG_INFO, "live-update: %s", text);
 	if (client) {
-		message = message_new(XS_CONTROL, session->requester.req_id,
-				      session->requester.tx_id, len);
-		if (message)
-			message_set(message, text, len);
+		session->answer = NULL;
+		message_set(message, text, len);
+		message->payload[len] = 0;
+		message->header.len = (uint32_t)len + 1;
 		client_queue_answer(session->core, client, message);
 	}
 	memset(&session->requester, 0, sizeof(session->requester));
 	update_session_end(session);
-}
-
-bool update_session_may_lose_transactions(const struct update_session *session, const char **why)
-{
-	static char text[WIRE_PAYLOAD_MAX - 64];
-	const struct core *core = session->core;
-	const struct transaction *tx;
-	size_t used;
-
-	*why = NULL;
-	if (!core->transaction_count)
-		return true;
-	if (core->now - session->since < (uint64_t)session->timeout * 1000)
-		return false;
-	if (session->force)
-		return true;
-	used = (size_t)snprintf(text, sizeof(text), "Domains with long running transactions:");
-	TAILQ_FOREACH(tx, &core->transactions, age)
-		if (used < sizeof(text) - 64)
-			used += (size_t)snprintf(
-				text + used, sizeof(text) - used, "\nDomain %u: %llu s",
-				tx->client->identity.domid,
-				(unsigned long long)((core->now - tx->started) / 1000));
-	*why = text;
-	return false;
 }
 
 void update_session_client_gone(struct update_session *session, const struct client *client)
@@ -164,6 +144,10 @@ static int start(struct update_session *session, struct request *request, const 
 		update_session_end(session);
 		return 0;
 	}
+	session->answer = message_new(XS_CONTROL, request->header.req_id, request->header.tx_id,
+				      WIRE_PAYLOAD_MAX);
+	if (!session->answer)
+		return ENOMEM;
 	core_log(session->core, LOG_INFO, "live-update: start, force=%d, to=%u", session->force,
 		 session->timeout);
 	session->started = true;

@@ -26,13 +26,16 @@ struct update_session {
 	char *cmdline;	      /* of "-c"; NULL = as the present one */
 	bool started;	      /* "-s" was sent: the answer is owed */
 	bool force;
-	unsigned int timeout; /* seconds */
-	unsigned int serving; /* seconds that the new image may take to serve; 0: not said */
-	unsigned int version; /* of the stream */
-	bool version_said;    /* by "-v" */
-	uint64_t since;	      /* ms, of the start */
+	unsigned int timeout;	/* seconds */
+	unsigned int serving;	/* seconds that the new image may take to serve; 0: not said */
+	unsigned int version;	/* of the stream */
+	bool version_said;	/* by "-v" */
+	uint64_t since;		/* ms, of the start */
+	uint64_t drained_since; /* ms: since then nothing is received; 0 = it is */
 	enum update_session_kind kind;
 	struct image_requester requester;
+	/* For the requester: made beforehand, since what has happened must be told. */
+	struct message *answer;
 };
 
 /** No session. @ended, with @data: see above. */
@@ -57,16 +60,20 @@ int update_session_control(struct update_session *session, struct request *reque
 			   const struct arg *args, size_t count, struct control_text *out);
 
 /**
- * Another xenstored cannot take open transactions over: wait for their end, or let force decide.
- * Returns whether none is open, or they may be lost; if not, and *@why is not NULL, the time is
- * over and @why is the answer.
+ * Before another xenstored takes over: have open transactions come to their end, which it cannot
+ * take, unless force decides that they may be lost, and requests that are under way. From the first
+ * call to the end of the session nobody begins a transaction who has none (spec: live-update.md
+ * section 1).
+ * @why: set to the answer when the time is over, which ends the wait; else NULL
+ * Returns 0, or the ms until it is to be called again.
  */
-bool update_session_may_lose_transactions(const struct update_session *session, const char **why);
+int update_session_become_quiet(struct update_session *session, const char **why);
 
 /** End the session without an answer. */
 void update_session_end(struct update_session *session);
 
-/** Answer the start that waits, and end the session. */
+/** Answer the start that waits, and end the session. Needs no memory; a message's worth of @text is
+ * told. */
 void update_session_answer(struct update_session *session, const char *text);
 
 /** A client is gone: what was its own ends. */

@@ -22,6 +22,7 @@
 
 #include "hypervisor/host/boot.h"
 #include "hypervisor/host/watchdog.h"
+#include "skip.h"
 
 /* The file's contents are of no matter: without a head nobody is booted. */
 static int start(const struct boot *boot)
@@ -147,7 +148,7 @@ static void test_pid_used_again(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == CANNOT)
-		skip();
+		skip_because("no process ids of its own");
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 

@@ -21,7 +21,6 @@
 struct simxen_client {
 	int fd;
 	int memory;
-	uint32_t domid;
 	pthread_mutex_t lock;
 };
 
@@ -72,7 +71,6 @@ int simxen_client_new(const char *directory, uint32_t domid, struct simxen_clien
 	if (!c)
 		return -ENOMEM;
 	c->memory = -1;
-	c->domid = domid;
 	pthread_mutex_init(&c->lock, NULL);
 	c->fd = connect_to(directory, SIMXEN_CONTROL_SOCKET, SOCK_SEQPACKET, SOCK_CLOEXEC);
 	if (c->fd < 0) {
@@ -113,11 +111,6 @@ void simxen_client_free(struct simxen_client *client)
 int simxen_client_fd(const struct simxen_client *client)
 {
 	return client->fd;
-}
-
-uint32_t simxen_client_domid(const struct simxen_client *client)
-{
-	return client->domid;
 }
 
 /* Waits, whatever the descriptor's mode, and however often a signal interrupts. */

@@ -40,9 +40,6 @@ void simxen_client_free(struct simxen_client *client);
 /* The descriptor, for polling and for the libraries that hand theirs out. */
 int simxen_client_fd(const struct simxen_client *client);
 
-/* The domain the client was opened for. */
-uint32_t simxen_client_domid(const struct simxen_client *client);
-
 /*
  * One request and its answer, which replaces *message. data goes with the request;
  * data of the answer is stored in reply (at most *reply_length bytes, then set to

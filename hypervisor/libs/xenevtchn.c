@@ -5,7 +5,6 @@
  * it, so a handle made from an inherited descriptor has all the ports of the old one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <xenevtchn.h>

@@ -5,7 +5,6 @@
  * no header of this library, so its interface is declared here.
  */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 # An oxenstored tries the new program with --help first, writes its state as text, and executes the
 # program in its own place. Here the text becomes an image, and xenstored goes on with that, with the
 # same process, sockets and event channels. If that cannot be, the oxenstored is started again
-# as its own successor.
+# as its own successor. Of the oxenstored's options --pid-file goes on.
 #
 #     XENSTORED, XENSTORE_IMAGE   the programs, if they are not below the prefix of this one
 #     XENSTORED_ARGS              options of xenstored
@@ -24,11 +24,17 @@ if [ "${1:-}" = --help ] || [ "${2:-}" = --help ] || [ "${*%--help}" != "$*" ]; 
 	echo "$0: no $xenstored or $convert" >&2
 	exit 1
 fi
+pid_file=
+previous=
+for argument; do
+	[ "$previous" != --pid-file ] || pid_file=$argument
+	previous=$argument
+done
 if "$convert" convert --to 4.22 -o "$rundir/state_dump" "$rundir/db"; then
 	# Whoever asked for the update has been told to ask again.
 	export XENSTORED_SUCCEEDS=oxenstored
 	# shellcheck disable=SC2086 # several words
-	exec "$xenstored" ${XENSTORED_ARGS:-} -U
+	exec "$xenstored" ${pid_file:+--pid-file "$pid_file"} ${XENSTORED_ARGS:-} -U
 fi
 for old in "${OXENSTORED:-}" /usr/sbin/oxenstored /usr/libexec/xen/bin/oxenstored \
 		/usr/lib/xen-*/bin/oxenstored; do

@@ -577,9 +577,6 @@ class Client:
     def get_feature(self, domid=None):
         return int(self._line(Type.GET_FEATURE, b"" if domid is None else strings(domid)))
 
-    def set_feature(self, domid, value):
-        self._ok(Type.SET_FEATURE, strings(domid, value))
-
     def get_quota(self, *args):
         """get_quota() -> names, get_quota(name) and get_quota(domid, name) -> number."""
         answer = self._line(Type.GET_QUOTA, strings(*args))

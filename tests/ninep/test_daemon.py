@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from tests.ninep.files import DAEMON, XENSTORED, content
+from tests.ninep.files import DAEMON, DEADLINE, XENSTORED, content
 from tests.simxen.host import SIMXEN
 
 
@@ -387,7 +387,9 @@ def test_back_end_in_a_driver_domain(site):
     assert guest.log_line("to the driver domain") == "ok"
     assert guest.flush() == "ok"
     assert content(directory, "log") == "to the driver domain\n"
-    process.terminate()
+    # What plays the domain ends after the daemon, but does not end it.
+    with open(os.path.join(site.base, "driver.pid"), encoding="ascii") as file:
+        os.kill(int(file.read()), signal.SIGTERM)
     process.wait(60)
 
 
@@ -506,6 +508,14 @@ def test_a_security_model_that_is_not_known(site):
 
 
 # ---- the program ----------------------------------------------------------------------------
+
+
+def test_without_a_xenstore_there_is_nothing_to_do(site):
+    daemon = site.daemon()
+    site.connected()
+    site.store.kill()
+    assert daemon.process.wait(DEADLINE) == 1
+    assert "the connection to the Xenstore is lost" in daemon.log()
 
 
 def test_one_at_a_time(site):

@@ -44,6 +44,9 @@ static void *next(const char *name)
 	return function;
 }
 
+/* The function behind ours, with its type. */
+#define NEXT(function) ((__typeof__(&function))next(#function))
+
 /* Handles that are never looked into need only an address. */
 static char handle;
 
@@ -289,11 +292,11 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limits)
  */
 ssize_t read(int fd, void *buffer, size_t count)
 {
-	static ssize_t (*real)(int, void *, size_t);
+	static __typeof__(&read) real;
 	ssize_t length;
 
 	if (!real)
-		real = (ssize_t(*)(int, void *, size_t))next("read");
+		real = NEXT(read);
 	length = real(fd, buffer, count);
 	if (length > 0)
 		errno = EINVAL;
@@ -384,67 +387,58 @@ int open64(const char *path, int flags, ...)
 
 FILE *fopen(const char *path, const char *mode)
 {
-	FILE *(*real)(const char *, const char *) =
-		(FILE * (*)(const char *, const char *)) next("fopen");
 	char buffer[PATH_MAX];
 
-	return real(redirect(path, buffer), mode);
+	return NEXT(fopen)(redirect(path, buffer), mode);
 }
 
 int mkdir(const char *path, mode_t mode)
 {
-	int (*real)(const char *, mode_t) = (int (*)(const char *, mode_t))next("mkdir");
 	char buffer[PATH_MAX];
 
-	return real(redirect(path, buffer), mode);
+	return NEXT(mkdir)(redirect(path, buffer), mode);
 }
 
 int unlink(const char *path)
 {
-	int (*real)(const char *) = (int (*)(const char *))next("unlink");
 	char buffer[PATH_MAX];
 
-	return real(redirect(path, buffer));
+	return NEXT(unlink)(redirect(path, buffer));
 }
 
 int chmod(const char *path, mode_t mode)
 {
-	int (*real)(const char *, mode_t) = (int (*)(const char *, mode_t))next("chmod");
 	char buffer[PATH_MAX];
 
-	return real(redirect(path, buffer), mode);
+	return NEXT(chmod)(redirect(path, buffer), mode);
 }
 
 int rename(const char *from, const char *to)
 {
-	int (*real)(const char *, const char *) =
-		(int (*)(const char *, const char *))next("rename");
 	char from_buffer[PATH_MAX], to_buffer[PATH_MAX];
 
-	return real(redirect(from, from_buffer), redirect(to, to_buffer));
+	return NEXT(rename)(redirect(from, from_buffer), redirect(to, to_buffer));
 }
 
 int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
-	int (*real)(int, const struct sockaddr *, socklen_t) =
-		(int (*)(int, const struct sockaddr *, socklen_t))next("bind");
 	struct sockaddr_un changed;
 	char buffer[PATH_MAX];
 	const char *path;
 
 	if (address->sa_family != AF_UNIX || length > sizeof(changed))
-		return real(fd, address, length);
+		return NEXT(bind)(fd, address, length);
 	memset(&changed, 0, sizeof(changed));
 	memcpy(&changed, address, length);
 	/* An address that fills the structure has no terminator; ours is the shorter kind. */
 	changed.sun_path[sizeof(changed.sun_path) - 1] = '\0';
 	path = redirect(changed.sun_path, buffer);
 	if (path == changed.sun_path)
-		return real(fd, address, length);
+		return NEXT(bind)(fd, address, length);
 	if (strlen(path) >= sizeof(changed.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	strcpy(changed.sun_path, path);
-	return real(fd, (struct sockaddr *)&changed, sizeof(changed));
+	return NEXT(bind)(fd, (struct sockaddr *)&changed, sizeof(changed));
 }

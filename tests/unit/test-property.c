@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "replay.h"
+#include "skip.h"
 #include "tests/unit/setting.h"
 
 /* As many as take some ten seconds with sanitizers. */
@@ -255,7 +256,7 @@ static void test_scripts_are_worth_it(void **state)
 {
 	(void)state;
 	if (failures || scripts < 20)
-		skip();
+		skip_because("only after twenty scripts without a failure");
 	assert_true(counts->commits > scripts);
 	assert_true(counts->over_others > scripts / 2);
 	assert_true(counts->refused_reply && counts->refused_dependency);

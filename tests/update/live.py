@@ -136,6 +136,19 @@ def exec_time(pid):
     return tuple(fields[45:49])
 
 
+def servers(daemon):
+    """The processes of this daemon: it, and its helpers."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as line:
+                if daemon.rundir.encode() in line.read() and running(process):
+                    found.append(int(process))
+        except OSError:
+            pass
+    return found
+
+
 def descriptors(pid):
     """{number: what it leads to} of a process."""
     found = {}

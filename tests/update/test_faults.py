@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates that go wrong: somebody serves all clients afterwards, and nothing is lost."""
 
+import fcntl
 import os
+import random
 import re
 import select
 import shutil
@@ -15,8 +17,10 @@ from tests.lib import xswire
 
 from tests.lib.daemon import binary
 from tests.lib.xswire import Type, message, strings
-from tests.update.fake import CHECKS, build
-from tests.update.live import (DEADLINE, Live, children_of, exec_time, running, tree,
+from tests.update.fake import CHECKS, SOURCE, build
+from tests.update.held import Held
+from tests.update.lease import Lease, with_loader
+from tests.update.live import (DEADLINE, Live, children_of, exec_time, running, servers, tree,
                                wait_for)
 from tests.update.onhost import HostLive
 
@@ -335,6 +339,127 @@ def test_a_new_program_that_ends_half_way_through_its_restore(tmp_path, after):
         work.finish()
 
 
+# -- the new program is killed at any moment -------------------------------------------------------
+
+def kill_new_program(daemon, delay):
+    """Update to the same program and kill it so long after its exec. Returns the answer of whoever
+    serves then, None when nobody does."""
+    pid, asker = daemon.current(), daemon.connect(DEADLINE)
+    before = exec_time(pid)
+    req = daemon.request_update(asker)
+    while exec_time(pid) == before:
+        pass
+    end = time.monotonic() + delay
+    while time.monotonic() < end:
+        pass
+    os.kill(pid, signal.SIGKILL)
+    try:
+        reply = asker.recv_reply(DEADLINE)
+        assert reply.req_id == req
+        if reply.payload != b"OK\0":
+            return reply.payload.decode()
+    except xswire.ConnectionClosed:
+        pass
+    # It has served already: that is a crash as any other, and nobody makes up for it.
+    daemon.expected_exit = -signal.SIGKILL
+    wait_for(lambda: not servers(daemon) and nobody_serves(daemon.socket), "the end of the guard")
+    return None
+
+
+class Moments:
+    """Delays over the time that a program takes from its exec to its answer, and some more."""
+
+    def __init__(self, daemon):
+        pid, asker = daemon.current(), daemon.connect(DEADLINE)
+        before = exec_time(pid)
+        daemon.request_update(asker)
+        while exec_time(pid) == before:
+            pass
+        start = time.monotonic()
+        assert asker.recv_reply(DEADLINE).payload == b"OK\0"
+        self.span = 1.3 * (time.monotonic() - start)
+        asker.close()
+
+    def random(self):
+        return random.random() * self.span
+
+
+class Guests:
+    """Guests of a host, each with a request of which half was sent before the new program died."""
+
+    def __init__(self, daemon):
+        self.guests = [daemon.guest(daemon.host.create()) for _ in range(3)]
+        self.count = 0
+        for guest in self.guests:
+            guest.watch("data", "t")
+            guest.write("data/x")
+            guest.drain_events()
+        self.send_half()
+
+    def send_half(self):
+        self.request = message(Type.WRITE, b"data/x\0%d" % self.count, 0, 9)
+        for guest in self.guests:
+            guest.send_raw(self.request[:20])
+
+    def check(self):
+        for guest in self.guests:
+            guest.send_raw(self.request[20:])
+            assert guest.recv_reply(DEADLINE) == (Type.WRITE, 9, 0, b"OK\0")
+            assert guest.read("data/x") == b"%d" % self.count
+            assert guest.drain_events() == [("data/x", "t")]
+        self.count += 1
+        self.send_half()
+
+
+def killed_at_any_moment(start, wanted):
+    """Until it has been killed so often before it served; in between it is when it did."""
+    taken = 0
+    for _ in range(20 * wanted):
+        with start() as daemon:
+            client = daemon.connect(DEADLINE)
+            client.pipeline_ok((Type.WRITE, b"/many/%d/%d\0%d" % (i % 30, i, i))
+                               for i in range(1500))
+            client.close()
+            guests = Guests(daemon) if start is HostLive else None
+            work = Work(daemon)
+            moments = Moments(daemon)
+            work.check()
+            while taken < wanted:
+                pid = daemon.current()
+                text = kill_new_program(daemon, moments.random())
+                if text is None:
+                    break
+                taken += 1
+                assert "ended before it served; the old one goes on" in text
+                assert daemon.current() != pid
+                if guests:
+                    guests.check()
+                    work.before = tree(work.plain)
+                work.check()
+            else:
+                daemon.updated()
+                work.finish()
+                return
+    raise AssertionError("it was never killed before it served")
+
+
+def test_a_new_program_that_is_killed_at_any_moment():
+    killed_at_any_moment(Live, 6 * COUNT)
+
+
+def test_a_new_program_that_is_killed_on_a_host():
+    killed_at_any_moment(HostLive, 4 * COUNT)
+
+
+def test_a_new_program_that_dies_when_it_serves(daemon, work):
+    """It has said so: what comes then is an ordinary crash."""
+    pid = daemon.current()
+    assert daemon.update() == "OK"
+    daemon.expected_exit = -signal.SIGKILL
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not servers(daemon) and nobody_serves(daemon.socket), "the end of the daemon")
+
+
 def test_a_guard_with_many_clients(programs):
     """More descriptors than one message can carry."""
     with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
@@ -378,6 +503,69 @@ def test_no_room_in_memory_files(daemon, work):
     work.finish()
 
 
+# -- the pid file -------------------------------------------------------------------------------
+
+class Lock:
+    """Somebody else has the pid file, as a second daemon that was started by mistake for a moment."""
+
+    def __init__(self, path):
+        self.file = open(path, "r+b")
+        fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def let_go(self):
+        self.file.close()
+
+
+def test_another_has_the_pid_file_for_a_moment(daemon, work, tmp_path):
+    held = Held(tmp_path, binary())
+    asker, pid = daemon.connect(DEADLINE), daemon.current()
+    daemon.request_update(asker, held.path)
+    held.wait()
+    lock = Lock(daemon.pid_file)
+    held.let_go()
+    assert not select.select([asker], [], [], 0.2)[0]
+    lock.let_go()
+    assert asker.recv_reply(DEADLINE).payload == b"OK\0"
+    assert daemon.current() == pid
+    work.check()
+    daemon.updated()
+    work.finish()
+
+
+def test_another_keeps_the_pid_file(daemon, work, tmp_path):
+    """The new program gives up, and the old one does not end for that."""
+    held = Held(tmp_path, binary())
+    asker, pid = daemon.connect(DEADLINE), daemon.current()
+    daemon.request_update(asker, held.path)
+    held.wait()
+    lock = Lock(daemon.pid_file)
+    held.let_go()
+    assert b"the old one goes on" in asker.recv_reply(DEADLINE).payload
+    work.check()
+    lock.let_go()
+    assert daemon.current() == pid, "it is not the other one's to say"
+    [now] = servers(daemon)
+    with open(daemon.pid_file, "w", encoding="ascii") as file:
+        print(now, file=file)
+    daemon.updated()
+    work.finish()
+
+
+@pytest.mark.parametrize("name", ["ends at once", None])
+def test_there_is_no_pid_file_any_more(daemon, work, programs, name):
+    """Nor can there be one, neither for the new program nor for the guard."""
+    os.unlink(daemon.pid_file)
+    os.mkdir(daemon.pid_file)
+    assert "the old one goes on" in daemon.update(file=build(programs, name) if name else None)
+    work.check()
+    os.rmdir(daemon.pid_file)
+    [now] = servers(daemon)
+    with open(daemon.pid_file, "w", encoding="ascii") as file:
+        print(now, file=file)
+    daemon.updated()
+    work.finish()
+
+
 # -- the daemon is to end -----------------------------------------------------------------------
 
 def nobody_serves(socket):
@@ -416,6 +604,34 @@ def test_an_end_that_is_asked_for_at_any_moment():
             wait_for(lambda: nobody_serves(daemon.socket), "the end of its guard")
             time.sleep(0.02)
             assert nobody_serves(daemon.socket)
+
+
+def test_an_end_that_is_asked_for_in_an_exec_that_fails(tmp_path):
+    """The guard stands by for the new program, not for the old one."""
+    other = tmp_path / "other.c"
+    other.write_text("int main(void) { return 0; }")
+    other, loader = with_loader(tmp_path, other)
+    source, program = tmp_path / "new.c", tmp_path / "new"
+    # When all is right, the file becomes another one.
+    source.write_text(SOURCE % {"records": 1, "body": "return 0;", "before": f"""
+        if (checking) {{
+            check_until(1);
+            hear(&image);
+            rename("{other}", argv[0]);
+            send(talk, "r", 1, 0);
+            return 0;
+        }}"""})
+    subprocess.run(["gcc", "-std=gnu11", "-o", program, source], check=True)
+    with Live() as daemon:
+        asker = daemon.connect(DEADLINE)
+        lease = Lease(loader)
+        daemon.request_update(asker, str(program))
+        wait_for(lambda: lease.wanted, "the exec")
+        daemon.expected_exit = -signal.SIGTERM
+        os.kill(daemon.pid, signal.SIGTERM)
+        lease.let_go()
+        wait_for(lambda: not servers(daemon) and nobody_serves(daemon.socket),
+                 "the end of the daemon and of its guard")
 
 
 def test_the_requester_is_gone_when_the_guard_takes_over(programs):

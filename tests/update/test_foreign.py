@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Updates to programs that are not of our kind: recognized by their files, and guarded."""
 
-import fcntl
 import os
 import shutil
 import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -17,9 +17,10 @@ from tests.lib.xswire import Type, message
 from tests.image import image
 from tests.peers import peer
 from tests.update import foreign
-from tests.update.live import DEADLINE, Live, exec_time, running, tree, wait_for
+from tests.update.lease import Lease, with_loader
+from tests.update.live import DEADLINE, Live, exec_time, running, servers, tree, wait_for
 from tests.update.onhost import HostLive
-from tests.update.test_faults import Work, refused
+from tests.update.test_faults import COUNT, Work, refused
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,89 @@ def test_force_loses_transactions_only_if_the_update_succeeds(programs):
         work.finish()
 
 
+def begin(client):
+    """Ask for a transaction, and for something else behind it. Returns (the transaction, None), or
+    (None, the request) if its answer is held back; the something else is answered in any case."""
+    req = client.send(Type.TRANSACTION_START, b"\0")
+    other = client.send(Type.READ, b"/\0")
+    reply = client.recv_reply(DEADLINE)
+    if reply.req_id == other:
+        return None, req
+    assert reply.req_id == req and client.recv_reply(DEADLINE).req_id == other
+    return int(reply.payload[:-1]), None
+
+
+def hand_over_hand(first, second, tx):
+    """Of two clients one has always a transaction open, which it ends when the other has one; until
+    the other one's is held back. Returns that one, and the request."""
+    for i in range(1000):
+        following, req = begin(second)
+        first.write("/busy", b"%d" % i, tx)
+        assert first.commit(tx)
+        if req:
+            return second, req
+        tx, first, second = following, second, first
+    raise AssertionError("there was always a transaction")
+
+
+def test_a_host_where_somebody_always_has_a_transaction(programs):
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        asker, first, second = (daemon.connect(DEADLINE) for _ in range(3))
+        first.write("/busy")
+        tx = first.transaction_start()
+        req = daemon.request_update(asker, foreign.build(programs, "ends at once"),
+                                    options=("-t", "3600"))
+        held, start = hand_over_hand(first, second, tx)
+        reply = asker.recv_reply(DEADLINE)
+        assert reply.req_id == req and b"the old one goes on" in reply.payload
+        # It begins when it is over.
+        reply = held.recv_reply(DEADLINE)
+        assert reply.req_id == start
+        tx = int(reply.payload[:-1])
+        held.write("/busy", b"last", tx)
+        assert held.commit(tx) and first.read("/busy") == b"last"
+
+
+def test_transactions_begin_when_the_update_is_cancelled(programs):
+    with Live() as daemon:
+        asker, first, second = (daemon.connect(DEADLINE) for _ in range(3))
+        tx = first.transaction_start()
+        daemon.request_update(asker, foreign.build(programs, "hangs"), options=("-t", "3600"))
+
+        def held_back():
+            following, start = begin(second)
+            return start or not second.commit(following)
+
+        wait_for(held_back, "a transaction to be held back")
+        # Whoever has one may have others.
+        assert first.commit(first.transaction_start())
+        assert second.control("live-update", "-a") == "OK"
+        assert second.recv_reply(DEADLINE).type == Type.TRANSACTION_START
+        assert asker.recv_reply(DEADLINE).payload == b"Cancellation was requested\0"
+        assert first.commit(tx)
+        assert first.commit(first.transaction_start())
+
+
+def test_who_has_had_transactions_open_for_too_long(programs):
+    with Live() as daemon:
+        asker, first, second = (daemon.connect(DEADLINE) for _ in range(3))
+        tx = [first.transaction_start(), second.transaction_start(), second.transaction_start()]
+        text = daemon.update(file=foreign.build(programs, "hangs"), options=("-t", "1"),
+                             client=asker)
+        lines = text.split("\n")
+        assert lines[0] == "Domains with long running transactions:"
+        assert len(lines) == 3 and set(lines[1:]) <= {"Domain 0: 1 s", "Domain 0: 2 s"}
+        assert first.commit(tx[0]) and second.commit(tx[1]) and second.commit(tx[2])
+
+
+def test_transactions_of_a_session_that_is_not_started(programs):
+    """Nobody is held up before it is said that the update is to be."""
+    with Live() as daemon:
+        asker, client = daemon.connect(DEADLINE), daemon.connect(DEADLINE)
+        assert asker.control("live-update", "-f", foreign.build(programs, "hangs")) == "OK"
+        assert client.commit(client.transaction_start())
+
+
 def test_no_room_on_the_disk(programs):
     """Files cannot grow; neither that for a foreign program nor the image in memory."""
     with Live() as daemon:
@@ -217,6 +301,21 @@ def test_no_room_on_the_disk(programs):
         work.finish()
 
 
+def test_the_state_is_for_nobody_else_to_read(programs):
+    """Whatever was there before under that name."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        state = os.path.join(daemon.rundir, "state_dump")
+        with open(state, "wb") as file:
+            os.fchmod(file.fileno(), 0o666)
+        asker, pid = daemon.connect(DEADLINE), daemon.pid
+        before = exec_time(pid)
+        daemon.request_update(asker, foreign.build(programs, "hangs"))
+        wait_for(lambda: exec_time(pid) != before, "the exec")
+        assert os.stat(state).st_mode & 0o777 == 0o600
+        assert os.stat(state).st_size
+        assert b"the old one goes on" in asker.recv_reply(DEADLINE).payload
+
+
 def test_a_descriptor_that_an_image_names_twice(tmp_path):
     """The first connection on it is served; no other one gets its number."""
     state = tmp_path / "state_dump"
@@ -240,6 +339,47 @@ def test_a_descriptor_that_an_image_names_twice(tmp_path):
                         assert client.read("/x") == b"1"
             finally:
                 process.kill()
+
+
+# -- the daemon is to end -----------------------------------------------------------------------
+
+def test_an_end_that_is_asked_for_in_the_middle_of_an_exec(programs, tmp_path):
+    """The program is not replaced yet: it is the old one that ends, and its guard with it."""
+    program, loader = with_loader(tmp_path, foreign.build(programs, "hangs") + ".c")
+    with Live() as daemon:
+        asker = daemon.connect(DEADLINE)
+        lease = Lease(loader)
+        daemon.request_update(asker, program)
+        wait_for(lambda: lease.wanted, "the exec")
+        daemon.expected_exit = -signal.SIGTERM
+        os.kill(daemon.pid, signal.SIGTERM)
+        lease.let_go()
+        wait_for(lambda: not servers(daemon), "the end of the daemon and of its guard")
+        assert not os.path.exists(os.path.join(daemon.rundir, "state_dump"))
+
+
+@pytest.mark.parametrize("name", ["hangs", "ends at once"])
+def test_an_end_that_is_asked_for_at_any_moment(programs, name):
+    """Either all have ended, or the old program serves and has lost nothing."""
+    ends = 0
+    for i in range(COUNT * 8):
+        with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+            work = Quiet(daemon)
+            asker, pid = daemon.connect(DEADLINE), daemon.pid
+            daemon.request_update(asker, foreign.build(programs, name))
+            time.sleep(i % 8 * 0.001)
+            daemon.expected_exit = -signal.SIGTERM
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: not running(pid), "the end of the daemon")
+            wait_for(lambda: not servers(daemon) or daemon.current() != pid, "what comes then")
+            if servers(daemon):
+                work.check()
+                work.finish()
+                daemon.expected_exit = None
+            else:
+                ends += 1
+            assert not os.path.exists(os.path.join(daemon.rundir, "state_dump"))
+    assert ends
 
 
 # -- on a host ----------------------------------------------------------------------------------
@@ -276,39 +416,15 @@ def test_guests_are_served_again(programs, name):
         assert client.wait_event() == ("@releaseDomain", "end")
 
 
-class Lease:
-    """A file that cannot be opened by others until it is let go; whoever tries waits."""
-
-    def __init__(self, path):
-        self.wanted = False
-        self.before = signal.signal(signal.SIGIO, self.arrived)
-        self.file = open(path, "rb")
-        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-
-    def arrived(self, *_):
-        self.wanted = True
-
-    def let_go(self):
-        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        self.file.close()
-        signal.signal(signal.SIGIO, self.before)
-
-
 def test_a_domain_dies_during_an_exec_that_fails(programs, tmp_path):
     """The virq has been given up for the other program: nothing is told meanwhile."""
-    loader = tmp_path / "loader"
-    loader.write_bytes(b"no loader" * 100)
-    loader.chmod(0o755)
-    program = tmp_path / "program"
-    source = foreign.build(programs, "hangs") + ".c"
-    subprocess.run(["gcc", "-std=gnu11", f"-Wl,--dynamic-linker={loader}", "-o", program, source,
-                    "-ldl"], check=True)
+    program, loader = with_loader(tmp_path, foreign.build(programs, "hangs") + ".c")
     with HostLive() as daemon:
         client, asker = daemon.connect(DEADLINE), daemon.connect(DEADLINE)
         domid = daemon.host.create()
         client.watch("@releaseDomain", "out")
         lease = Lease(loader)
-        daemon.request_update(asker, str(program))
+        daemon.request_update(asker, program)
         wait_for(lambda: lease.wanted, "the exec")
         daemon.host.run("destroy", "--bare", domid)
         lease.let_go()

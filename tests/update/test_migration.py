@@ -268,6 +268,8 @@ def test_the_command_itself(target):
     control = client.control
     assert control("migrate", "-i", "1") == "Not in migrate session."
     assert control("migrate", "-d", "1", "x") == "Not in migrate session."
+    # Here a text would be a piece of a fragment.
+    assert client.error_of(Type.CONTROL, strings("migrate", "-r", "0")) == "ENOENT"
     assert control("migrate", "-x", "999") == "There is no domain 999."
     assert control("migrate", "-x", "0") == "There is no domain 0."
     assert "at most" in control("migrate", "-b", "999999999")
@@ -297,6 +299,57 @@ def test_the_command_itself(target):
     assert other.control("migrate", "-b", "4") == "OK"
     guest = target.guest(1)
     assert guest.error_of(Type.CONTROL, strings("migrate", "-x", "1")) == "EACCES"
+
+
+def test_an_update_in_the_middle(source, target, fragment, tmp_path):
+    """Both halves of a migration go on in the new program."""
+    data = fragment.read_bytes().replace(struct.pack("=I", 2) + struct.pack("=I", 128),
+                                         struct.pack("=I", 9) + struct.pack("=I", 128))
+    client, other = target.connect(DEADLINE), target.connect(DEADLINE)
+
+    def piece(daemon, connection, offset):
+        reply = connection.request(Type.CONTROL, strings("migrate", "-r", str(offset)))
+        return reply.payload[:-1]
+
+    def give(connection, part):
+        reply = connection.request(Type.CONTROL, strings("migrate", "-d", str(len(part))) + part +
+                                   b"\0")
+        assert reply.payload == b"OK\0"
+
+    # Reading: what has been cut out is what it was, whatever has happened since.
+    domid = source.host.create()
+    reader = source.connect(DEADLINE)
+    guest = source.guest(domid)
+    for i in range(8):
+        guest.write(f"data/{i}", bytes(1500))
+    size = int(reader.control("migrate", "-x", str(domid)))
+    got = piece(source, reader, 0)
+    assert len(got) < size
+    source.updated()
+    guest.write("data/0", b"later")
+    while len(got) < size:
+        got += piece(source, reader, len(got))
+        source.updated()
+    again = tmp_path / "again"
+    again.write_bytes(got)
+    shown = tool("show", again).stdout
+    assert b"later" not in shown and shown.count(b"/data/") == 8
+    # Writing, and nothing of it is anybody else's.
+    domid = target.host.create("--bare")
+    assert client.control("migrate", "-b", str(len(data))) == "OK"
+    for at in range(0, len(data), 700):
+        target.updated()
+        assert other.control("migrate", "-b", "4") == "migrate session already active."
+        give(client, data[at:at + 700])
+    target.updated()
+    assert client.control("migrate", "-i", str(domid), "1") == "OK"
+    assert client.is_introduced(domid)
+    # With its connection a session ends in the new program, too.
+    assert client.control("migrate", "-b", "4") == "OK"
+    target.updated()
+    client.close()
+    other.sync()
+    assert other.control("migrate", "-b", "4") == "OK"
 
 
 def test_damaged_fragments(target, fragment, tmp_path):

@@ -30,8 +30,8 @@ def host():
 def start(host):
     stores = []
 
-    def run():
-        stores.append(Store(host, "debian-ocaml"))
+    def run(*options):
+        stores.append(Store(host, "debian-ocaml", more_options=options))
         return stores[-1]
 
     yield run
@@ -97,6 +97,18 @@ def test_from_oxenstored_to_this_one(host, start):
     control = peer.extracted()["DEBIAN_XENSTORE_CONTROL"]
     store.succeed(control, "live-update", binary())
     assert exec_time(pid) != time and guests[1].read("data/x") == b"1"
+
+
+def test_the_pid_file_is_kept(start, tmp_path):
+    """A second daemon finds it locked, and the start script the process."""
+    pid_file = tmp_path / "pid"
+    store = start("--pid-file", str(pid_file))
+    pid = store.process.pid
+    assert pid_file.read_text().strip() == str(pid)
+    assert update(store).returncode == 0, store.log()
+    assert pid_file.read_text().strip() == str(pid)
+    second = store.run(binary(), "-N", "--domstate", "none", "--pid-file", str(pid_file))
+    assert second.returncode == 1 and f"(pid {pid}) holds {pid_file}" in second.stderr
 
 
 def test_the_way_back_if_it_cannot_be(host, start):

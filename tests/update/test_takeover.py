@@ -152,6 +152,43 @@ def test_the_way_is_free_when_the_transaction_ends():
         assert work.guests[0].read("data/tx") == b"1"
 
 
+def test_a_transaction_that_is_held_back_begins_there():
+    with HostLive(program=ours()) as daemon:
+        work = Work(daemon)
+        tx = work.guests[0].transaction_start()
+        asker = daemon.connect(DEADLINE)
+        req = daemon.request_update(asker, debian(), options=("-v", "1", "-t", "3600"))
+        work.client.sync()
+        clients = (work.guests[1], work.client, work.half)
+        starts = [client.send(Type.TRANSACTION_START, b"\0") for client in clients]
+        work.client.sync()
+        assert work.guests[0].commit(tx)
+        reply = asker.recv_reply()
+        assert (reply.req_id, reply.payload) == (req, b"OK\0")
+        for client, start in zip(clients, starts):
+            reply = client.recv_reply()
+            assert (reply.type, reply.req_id) == (Type.TRANSACTION_START, start)
+            assert client.commit(int(reply.payload[:-1]))
+
+
+def test_requests_in_flight_keep_their_order():
+    """What has been received of many, and is not begun yet, is not left to the other."""
+    with HostLive(program=ours()) as daemon:
+        work = Work(daemon)
+        asker = daemon.connect(DEADLINE)
+        clients = [daemon.connect(DEADLINE) for _ in range(3)]
+        assert asker.control("live-update", "-f", debian()) == "OK"
+        for n, client in enumerate(clients):
+            client.send_raw(b"".join(message(Type.WRITE, b"/many/%d\0%d" % (n, i), 0, i)
+                                     for i in range(1, 1001)))
+        req = asker.send(Type.CONTROL, strings("live-update", "-s", "-v", "1", "-t", "60"))
+        for n, client in enumerate(clients):
+            assert [client.recv_reply().req_id for _ in range(1000)] == list(range(1, 1001))
+            assert work.client.read(f"/many/{n}") == b"1000"
+        reply = asker.recv_reply()
+        assert (reply.req_id, reply.payload) == (req, b"OK\0")
+
+
 def test_force_gives_transactions_up():
     with HostLive(program=ours()) as daemon:
         work = Work(daemon)

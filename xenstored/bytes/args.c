@@ -3,7 +3,6 @@
 #include "bytes/args.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 

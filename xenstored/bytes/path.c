@@ -3,7 +3,6 @@
 #include "bytes/path.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -16,9 +16,6 @@
 /* The longest path: a full payload below the longest home, and a NUL. */
 #define PATH_SIZE 4128u
 
-/* The most components a path can have ("/a/a/a..."), plus the root. */
-#define PATH_DEPTH_MAX (PATH_SIZE / 2 + 1)
-
 struct path {
 	size_t len;	      /* without the NUL */
 	size_t prefix;	      /* bytes that were put in front of a relative path, else 0 */

@@ -59,6 +59,7 @@ void client_free(struct core *core, struct client *client)
 	client_drop_transactions(core, client);
 	drop_output(core, client);
 	forget_input(client);
+	client_forget_parked(client);
 	client_unwake(core, client);
 	if (client->in_waiting)
 		TAILQ_REMOVE(&core->waiting, client, waiting);
@@ -78,6 +79,7 @@ void client_reset(struct core *core, struct client *client)
 	client_drop_transactions(core, client);
 	drop_output(core, client);
 	forget_input(client);
+	client_forget_parked(client);
 	client->was_reset = true;
 	client->ignored = false;
 	client->releasing = 0;
@@ -285,7 +287,8 @@ void client_queue(struct core *core, struct client *client, struct message *mess
 	append(core, client, message);
 	if (!client->identity.privileged)
 		core_memory_changed(core, client->identity.domain);
-	if (client->is_socket && client->output_bytes > core->config.output_max && !client->broken) {
+	if (client->is_socket && client->output_bytes > core->config.output_max &&
+	    !client->broken) {
 		core_log(core, LOG_WARNING,
 			 "Connection %llu of domain %u does not read its messages: closed",
 			 (unsigned long long)client->id, client->identity.domid);

@@ -25,10 +25,20 @@ struct core;
 /* Bytes that one receive may bring, and the most that is kept of a client's input. */
 #define CLIENT_INPUT_MAX (32u * 1024)
 
+/* What another xenstored may have kept: as much as an image can say of a connection. */
+#define CLIENT_INPUT_RESTORED_MAX 0xffffu
+
+/*
+ * TRANSACTION_STARTs that are held back for one client at most, so that an image can say them
+ * before the rest of its input, and the size of each.
+ */
+#define CLIENT_PARKED_MAX  1000u
+#define CLIENT_PARKED_SIZE (WIRE_HEADER_SIZE + 1u)
+
 /* Why a client is not served although there is input. */
 enum client_wait {
 	WAIT_NOT,
-	WAIT_RELEASE, /* a request needs what removed nodes still hold */
+	WAIT_RELEASE, /* a request needs what removed nodes still hold, or an update to be over */
 	WAIT_CREDIT,  /* write rate limit */
 	WAIT_QUOTA,   /* too much outstanding, or too much memory */
 	WAIT_MEMORY,  /* not even an error could be allocated; tried again soon */
@@ -55,6 +65,8 @@ struct client {
 	unsigned int releasing; /* 1 + domid of a RELEASE that is being carried out; 0 = none */
 
 	uint32_t image_id; /* in the image that is being written */
+	uint32_t parked_count;
+	uint32_t *parked; /* ids of TRANSACTION_STARTs that are held back, in order */
 	struct transport *transport;
 	char *input; /* left over from earlier turns */
 	uint32_t input_len, input_room;
@@ -65,6 +77,7 @@ struct client {
 	struct watch_list watches;
 	LIST_HEAD(, transaction) transactions;
 	uint32_t transaction_count, last_transaction;
+	uint64_t transactions_since; /* ms: since then it has had some open all the time */
 };
 
 TAILQ_HEAD(client_list, client);
@@ -108,6 +121,22 @@ void client_reset(struct core *core, struct client *client);
 /** Stop serving a client that broke the rules; its domain stays introduced. */
 void client_ignore(struct core *core, struct client *client, int error);
 
+/**
+ * Hold a TRANSACTION_START back, outside of transactions, until transactions may be started again
+ * (core_hold_transactions()). Returns whether there was a place for it (spec: protocol.md section
+ * 13).
+ */
+bool client_park(struct core *core, struct client *client, uint32_t req_id);
+
+/** Drop what was held back, without an answer. */
+void client_forget_parked(struct client *client);
+
+/** Request @number of those held back as a message of CLIENT_PARKED_SIZE bytes. */
+void client_put_parked(const struct client *client, uint32_t number, char *message);
+
+/** Handle the first of those held back; there is one. Returns as request_handle(). */
+int client_run_parked(struct core *core, struct client *client, long *budget);
+
 /** Drop all watches and transactions (RESET_WATCHES). */
 void client_drop_watches(struct core *core, struct client *client);
 void client_drop_transactions(struct core *core, struct client *client);
@@ -142,6 +171,9 @@ void client_wake(struct core *core, struct client *client);
 
 /** Take a client out of that queue. */
 void client_unwake(struct core *core, struct client *client);
+
+/** Whether a whole request has been received and not been begun. */
+bool client_has_request(const struct client *client);
 
 /**
  * Serve a client for one turn: receive, handle requests until @budget units of work are used up,

@@ -40,6 +40,12 @@ static size_t message_len(const struct input *input, bool *too_long)
 	return WIRE_HEADER_SIZE + header.len;
 }
 
+/* Whether it has requests that were held back and are not any more. */
+static bool client_has_parked(const struct core *core, const struct client *client)
+{
+	return client->parked_count && !core->holds_transactions;
+}
+
 static bool has_request(const struct input *input)
 {
 	bool too_long;
@@ -102,7 +108,7 @@ static void wait_for_memory(struct core *core, struct client *client)
  */
 static bool make_place(struct client *client)
 {
-	const uint32_t whole = WIRE_HEADER_SIZE + WIRE_PAYLOAD_MAX;
+	const uint32_t whole = WIRE_MESSAGE_MAX;
 	char *buffer;
 
 	if (client->input_room >= whole)
@@ -223,6 +229,17 @@ static void bad_length(struct core *core, struct client *client, const struct in
 		client_ignore(core, client, TRANSPORT_PROTO);
 }
 
+/* Handle what was held back, if it may go on; @budget is decreased. */
+static void handle_parked(struct core *core, struct client *client, long *budget)
+{
+	while (*budget > 0 && client_has_parked(core, client) && may_go_on(core, client)) {
+		int result = client_run_parked(core, client, budget);
+
+		if (result == REQUEST_NO_MEMORY)
+			wait_for_memory(core, client);
+	}
+}
+
 /* Handle what is buffered; @budget is decreased. */
 static void handle_requests(struct core *core, struct client *client, struct input *input,
 			    long *budget)
@@ -253,6 +270,13 @@ static void handle_requests(struct core *core, struct client *client, struct inp
 	}
 }
 
+bool client_has_request(const struct client *client)
+{
+	const struct input input = {.data = client->input, .len = client->input_len};
+
+	return has_request(&input);
+}
+
 bool client_turn(struct core *core, struct client *client, long budget)
 {
 	struct input input;
@@ -268,19 +292,22 @@ bool client_turn(struct core *core, struct client *client, long budget)
 	if (client->wait == WAIT_MEMORY && core->now >= client->wait_until)
 		client->wait = WAIT_NOT;
 	take_over(core, client, &input);
-	if (client->readable && !client->input_end && !has_request(&input))
+	if (client->readable && !client->input_end && !core->holds_input && !has_request(&input))
 		receive(core, client, &input);
+	handle_parked(core, client, &budget);
 	handle_requests(core, client, &input, &budget);
 	/* Whoever waits for an answer may still hang up, if there is nothing to be done before
 	 * that. */
 	may_read = client->wait == WAIT_NOT ||
 		   (client->wait == WAIT_ANSWER && !has_request(&input));
 	more = may_read && !client->ignored && !client->was_reset &&
-	       (has_request(&input) || (client->readable && !client->input_end));
+	       (has_request(&input) || client_has_parked(core, client) ||
+		(client->readable && !client->input_end && !core->holds_input));
 	/* Replies are sent together as long as more requests are at hand. */
 	if (!more || !has_request(&input) || client->output_bytes > CLIENT_INPUT_MAX / 2)
 		client_flush(core, client);
-	if (client->input_end && !has_request(&input) && TAILQ_EMPTY(&client->output))
+	if (client->input_end && !has_request(&input) && !client->parked_count &&
+	    TAILQ_EMPTY(&client->output))
 		client->broken = true;
 	leave_over(core, client, &input);
 	if (client->wait != WAIT_NOT && !client->in_waiting) {

@@ -22,7 +22,7 @@ struct client;
 struct cause {
 	uint32_t refs;
 	uint16_t domid;
-	uint64_t record; /* of the domain that sent it */
+	uint64_t record;	/* of the domain that sent it */
 	uint64_t image, number; /* in image number @image it has this number */
 };
 

@@ -76,7 +76,8 @@ ssize_t ring_receive(struct ring *ring, void *data, size_t len)
 		done += n;
 		ring->req_cons = cons + (uint32_t)n;
 		store(&page->req_cons, ring->req_cons);
-		/* A guest that found the ring full, even if only since we looked, waits for this. */
+		/* A guest that found the ring full, even if only since we looked, waits for this.
+		 */
 		if (load(&page->req_prod) - cons >= RING_SIZE)
 			ring->notify(ring);
 	}

@@ -122,7 +122,7 @@ static int parse_live_update(struct live_update *update, int argc, char **argv)
 	return 0;
 }
 
-/* The daemon does not know the command: show what it knows. */
+/* The daemon does not know the command, or not with these arguments: show what it knows. */
 static void print_valid_commands(struct connection *connection)
 {
 	struct control control;

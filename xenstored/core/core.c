@@ -2,7 +2,6 @@
 /* The core's life and its turns. */
 #include "core/core.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +49,7 @@ struct core *core_new(struct world *world, const struct core_config *config)
 	TAILQ_INIT(&core->expiring);
 	TAILQ_INIT(&core->deaths);
 	hash_init(&core->pending_events);
-	core->input = malloc(CLIENT_INPUT_MAX);
+	core->input = malloc(CLIENT_INPUT_RESTORED_MAX);
 	core->output = malloc(CLIENT_INPUT_MAX);
 	if (!core->input || !core->output)
 		goto fail;
@@ -222,6 +221,16 @@ void core_ready(struct core *core, struct client *client, bool readable, bool wr
 	client->readable |= readable;
 	client->writable |= writable;
 	client_wake(core, client);
+}
+
+void core_hold_input(struct core *core, bool hold)
+{
+	struct client *client;
+
+	if (core->holds_input && !hold)
+		TAILQ_FOREACH(client, &core->clients, link)
+			client_wake(core, client);
+	core->holds_input = hold;
 }
 
 /* Events that nobody has begun to take in time. */

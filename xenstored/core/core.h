@@ -61,23 +61,25 @@ struct core {
 	const struct control_ops *control;
 	void *control_data;
 
-	bool restoring;		/* accounts are being filled: what they reach is no news */
-	unsigned int snapshots; /* of the live tree that belong to no transaction */
-	uint64_t images;	/* that have been written, the present one included */
-	uint64_t image_causes;	/* numbered so far in it, as are the clients */
-	uint32_t image_clients; /* numbered so far in the image that is being written */
-	uint64_t now;		/* ms, as of the start of the turn */
-	uint64_t requests;	/* handled so far */
-	uint64_t wake_at;	/* when to look at the waiting clients again; 0 = no fixed time */
-	bool recheck;		/* something happened that may let waiting clients go on */
-	bool starved;		/* put-off work could not go on for lack of memory */
-	bool changes_left;	/* of domains, to be asked for in the next turn */
-	bool rechecking;	/* all domains are being asked for, */
-	bool recheck_bare;	/* one of them has had its shutdown told, */
+	bool holds_transactions; /* none is begun by whoever has none open */
+	bool holds_input;	 /* nothing is received */
+	bool restoring;		 /* accounts are being filled: what they reach is no news */
+	unsigned int snapshots;	 /* of the live tree that belong to no transaction */
+	uint64_t images;	 /* that have been written, the present one included */
+	uint64_t image_causes;	 /* numbered so far in it, as are the clients */
+	uint32_t image_clients;	 /* numbered so far in the image that is being written */
+	uint64_t now;		 /* ms, as of the start of the turn */
+	uint64_t requests;	 /* handled so far */
+	uint64_t wake_at;	 /* when to look at the waiting clients again; 0 = no fixed time */
+	bool recheck;		 /* something happened that may let waiting clients go on */
+	bool starved;		 /* put-off work could not go on for lack of memory */
+	bool changes_left;	 /* of domains, to be asked for in the next turn */
+	bool rechecking;	 /* all domains are being asked for, */
+	bool recheck_bare;	 /* one of them has had its shutdown told, */
 	unsigned int recheck_next; /* and this domid is next */
 	bool owed;		   /* some domain's shutdown could not be told for lack of memory */
 	bool owed_bare;		   /* of these, the bare @releaseDomain */
-	char *input;		   /* shared receive buffer, CLIENT_INPUT_MAX bytes */
+	char *input;		   /* shared receive buffer, CLIENT_INPUT_RESTORED_MAX bytes */
 	char *spare;  /* another one, for a client whose rest cannot be stored; may be NULL */
 	char *output; /* shared send buffer, CLIENT_INPUT_MAX bytes */
 };
@@ -123,6 +125,16 @@ void core_recheck_domains(struct core *core);
  * there is more to do at once, or -1 when only an event can bring something.
  */
 int core_turn(struct core *core);
+
+/**
+ * Hold TRANSACTION_STARTs of clients that have no transaction open back, or carry out those that
+ * were (spec: live-update.md section 1).
+ */
+void core_hold_transactions(struct core *core, bool hold);
+
+/** Receive nothing from now on, so that only requests are handled that are here already; or again.
+ */
+void core_hold_input(struct core *core, bool hold);
 
 /** Have memory that was put aside. Returns whether there was any. */
 static inline bool core_make_room(struct core *core)

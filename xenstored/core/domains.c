@@ -422,9 +422,9 @@ void core_recheck_some(struct core *core)
 void core_tell_owed(struct core *core)
 {
 	struct domain *domain;
-	bool bare = core->owed_bare;
+	bool bare = core->owed_bare || core->recheck_bare;
 
-	core->owed = false;
+	core->owed = core->recheck_bare = false;
 	TAILQ_FOREACH(domain, &core->state.domains.list, link)
 		if (domain->shutdown_owed && !domain->dying && tell_shutdown(core, domain))
 			bare = true;

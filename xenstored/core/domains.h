@@ -46,7 +46,10 @@ void core_forget_domain(struct core *core, struct domain *domain);
 /** Go on with what domains' deaths left to do, for about @work units. */
 void core_bury_some(struct core *core, long work);
 
-/** Tell about shutdowns that could not be told for lack of memory. */
+/**
+ * Tell about shutdowns that could not be told for lack of memory, and what core_recheck_domains()
+ * has come upon. core->owed says whether something is left.
+ */
 void core_tell_owed(struct core *core);
 
 /** Go on with core_recheck_domains(). */

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/signals.h"
+
 extern char **environ;
 
 #define VARIABLE "XENSTORED_INHERITANCE"
@@ -95,7 +97,8 @@ int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int s
 			bool has_nodes, int *status_fd)
 {
 	int status[2], ready[2], error;
-	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t mask;
 	pid_t pid;
 
 	if (pipe2(status, O_CLOEXEC))
@@ -112,10 +115,14 @@ int guard_start_foreign(char **argv, int image_fd, int listen_fd, unsigned int s
 	error = inheritance_export("guard", image_fd, status[0], ready[1], getpid(), 0);
 	if (!error)
 		error = export_foreign(listen_fd, seconds, has_nodes);
-	posix_spawn_file_actions_init(&actions);
+	/* What is to end this process waits; the guard can be ended at any time. */
+	signals_mask_for_helper(&mask);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &mask);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	if (!error)
-		error = -posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
+		error = -posix_spawn(&pid, "/proc/self/exe", NULL, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	inheritance_unexport();
 	close(status[0]);
 	close(ready[1]);

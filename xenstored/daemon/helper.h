@@ -36,8 +36,8 @@ int helper_start(struct helper *helper, const char *file, char **argv, const cha
 void helper_kill(struct helper *helper);
 
 /**
- * Send a message on a helper's socket, from either end. Does not wait: -EAGAIN says that the other end
- * has not read for long. Returns 0 or a negative errno.
+ * Send a message on a helper's socket, from either end. Does not wait: -EAGAIN says that the other
+ * end has not read for long. Returns 0 or a negative errno.
  */
 int helper_say(int fd, const void *message, size_t len);
 

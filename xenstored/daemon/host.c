@@ -2,7 +2,6 @@
 /* Start-up against a hypervisor (spec: rings-and-domains.md sections 3 and 4). */
 #include "daemon/host.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 

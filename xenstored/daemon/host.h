@@ -31,8 +31,8 @@ struct host {
  * @virq_port: its port for VIRQ_DOM_EXC, 0 = to be bound
  * @reclaim: another program has used that device meanwhile: host_reclaim() will bind the virq
  */
-void host_open(struct host *host, const struct options *options, int evtchn_fd,
-	       uint32_t virq_port, bool reclaim, struct core_config *config);
+void host_open(struct host *host, const struct options *options, int evtchn_fd, uint32_t virq_port,
+	       bool reclaim, struct core_config *config);
 
 /**
  * When the restored rings have their ports: close what the other program has left open, bind

@@ -55,13 +55,6 @@ void log_redirect(void (*line)(void *context, const char *text), void *context)
 	logger.context = context;
 }
 
-void log_close(void)
-{
-	if (logger.open)
-		closelog();
-	memset(&logger, 0, sizeof(logger));
-}
-
 static void to_stderr(const char *text)
 {
 	char line[LOG_TEXT_MAX + 1];

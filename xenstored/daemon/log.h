@@ -32,9 +32,6 @@ void log_open(const char *ident, bool foreground);
  */
 void log_redirect(void (*line)(void *context, const char *text), void *context);
 
-/** Closes syslog. */
-void log_close(void);
-
 /** Logs one message of @priority (LOG_CRIT .. LOG_DEBUG). A trailing newline is not needed. */
 __attribute__((format(printf, 2, 3))) void log_message(int priority, const char *format, ...);
 

@@ -19,13 +19,6 @@ int loop_open(struct loop *loop, struct core *core)
 	return loop->epoll_fd < 0 ? -errno : 0;
 }
 
-void loop_close(struct loop *loop)
-{
-	if (loop->epoll_fd >= 0)
-		close(loop->epoll_fd);
-	loop->epoll_fd = -1;
-}
-
 int loop_add(struct loop *loop, struct loop_source *source, bool edge)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};

@@ -33,7 +33,6 @@ struct loop {
 
 /** Returns 0 or a negative errno. */
 int loop_open(struct loop *loop, struct core *core);
-void loop_close(struct loop *loop);
 
 /** Watch a descriptor for input; @edge: tell about changes only. Returns 0 or a negative errno. */
 int loop_add(struct loop *loop, struct loop_source *source, bool edge);

@@ -7,7 +7,6 @@
  * pid file is locked and the socket listens.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -33,6 +32,10 @@
 #include "daemon/sockets.h"
 #include "daemon/trace.h"
 #include "daemon/update.h"
+
+/* How long a lock on the pid file is waited for in an update: a second. */
+#define PID_FILE_ATTEMPTS    50
+#define PID_FILE_INTERVAL_NS 20000000
 
 struct daemon {
 	struct options options;
@@ -71,13 +74,38 @@ static uint64_t first_generation(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/*
+ * The lock is lost by an exec, and a daemon that is started by mistake may have it until it sees
+ * that somebody listens already.
+ */
+static int open_pid_file(struct daemon *daemon)
+{
+	const struct timespec interval = {.tv_nsec = PID_FILE_INTERVAL_NS};
+	int result = pidfile_open(&daemon->pidfile, daemon->options.pid_file);
+
+	for (int i = 0; i < PID_FILE_ATTEMPTS; i++) {
+		if (!daemon->options.live_update || result != PIDFILE_LOCKED)
+			break;
+		nanosleep(&interval, NULL);
+		result = pidfile_open(&daemon->pidfile, daemon->options.pid_file);
+	}
+	return result;
+}
+
 static void lock_pid_file(struct daemon *daemon)
 {
 	int result;
 
 	if (!daemon->options.pid_file)
 		return;
-	result = pidfile_open(&daemon->pidfile, daemon->options.pid_file);
+	result = open_pid_file(daemon);
+	/* Without the one that makes up for a program that has failed there would be none. */
+	if (result && daemon->inheritance.failure[0]) {
+		log_message(LOG_ERR, "going on without the pid file %s: %s",
+			    daemon->options.pid_file,
+			    result == PIDFILE_LOCKED ? "it is locked" : strerror(-result));
+		return;
+	}
 	if (result == PIDFILE_LOCKED)
 		fatal("another xenstored (pid %d) holds %s", (int)daemon->pidfile.holder,
 		      daemon->options.pid_file);
@@ -125,6 +153,7 @@ static void make_core(struct daemon *daemon, char **argv)
 	update_init(&daemon->update, daemon->core, &daemon->host, &daemon->listener,
 		    &daemon->sockets, &daemon->signals, &daemon->administration.trace, argv,
 		    options->rundir);
+	daemon->update.process.migration = &daemon->administration.migration;
 	administration_attach(&daemon->administration, daemon->core, &update_administration,
 			      &daemon->update);
 }

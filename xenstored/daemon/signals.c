@@ -71,10 +71,13 @@ int signals_read(struct signals *signals)
 
 void signals_prepare_exec(struct signals *signals)
 {
+	sigset_t hangup;
+
 	if (signals->fd < 0)
 		return;
 	signal(SIGHUP, SIG_IGN);
-	sigprocmask(SIG_SETMASK, &signals->mask_before, NULL);
+	hangup_set(&hangup);
+	sigprocmask(SIG_UNBLOCK, &hangup, NULL);
 }
 
 int signals_resume(struct signals *signals)
@@ -115,4 +118,31 @@ void signals_let_end(struct signals *signals)
 	sigdelset(&signals->mask_before, SIGINT);
 	end_set(&end);
 	sigprocmask(SIG_UNBLOCK, &end, NULL);
+}
+
+static void (*before_end)(void);
+
+static void end(int number)
+{
+	before_end();
+	/* Comes when this returns, and has its default action by then. */
+	raise(number);
+}
+
+void signals_before_end(void (*first)(void))
+{
+	struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
+
+	before_end = first;
+	action.sa_handler = first ? end : SIG_DFL;
+	end_set(&action.sa_mask);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+}
+
+void signals_mask_for_helper(sigset_t *set)
+{
+	sigprocmask(SIG_BLOCK, NULL, set);
+	sigdelset(set, SIGTERM);
+	sigdelset(set, SIGINT);
 }

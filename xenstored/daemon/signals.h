@@ -46,12 +46,23 @@ void signals_prepare_exec(struct signals *signals);
 int signals_resume(struct signals *signals);
 
 /**
- * Around the exec to a program of our own kind: what would end the daemon waits until the new
- * program serves, so that it is not taken for the new program's failure. It is pending through the
- * exec, and the second call lets it in; that is the new program's to make, or this one's if the
- * exec failed.
+ * Have what would end the daemon, SIGTERM and SIGINT, wait, and let it in.
+ *
+ * Around the exec to a program of our own kind it waits until that one serves, so that it is not
+ * taken for the new program's failure. It is pending through the exec; the second call is the new
+ * program's to make, or this one's if the exec failed.
  */
 void signals_hold_end(struct signals *signals);
 void signals_let_end(struct signals *signals);
+
+/**
+ * Have @first called before one of them ends the daemon, once; NULL: nothing any more. For the exec
+ * of a program that would not let in what waits; the exec undoes it.
+ * @first: only does what is safe in a signal handler
+ */
+void signals_before_end(void (*first)(void));
+
+/** Fill @set with the signals that are blocked now, but for the two: what a helper starts with. */
+void signals_mask_for_helper(sigset_t *set);
 
 #endif

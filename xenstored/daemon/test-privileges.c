@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "skip.h"
+
 #define USER "nobody"
 
 /* The number, in base 16, behind @name in /proc/self/status. */
@@ -113,7 +115,7 @@ static void test_roots_rights_are_gone(void **state)
 {
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root has rights to give up");
 	assert_int_equal(in_a_process(use_roots_rights), 0);
 }
 
@@ -121,7 +123,7 @@ static void test_another_user(void **state)
 {
 	(void)state;
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root has rights to give up");
 	assert_int_equal(in_a_process(become_user), 0);
 }
 

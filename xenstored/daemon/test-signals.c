@@ -135,6 +135,44 @@ static void test_failed_exec(void **state)
 	signals_close(&signals);
 }
 
+static int told;
+
+static void tell(void)
+{
+	told = write(told, "x", 1) == 1;
+}
+
+/* What was held comes, says so first, and ends the process all the same. */
+static void test_something_is_done_before_the_end(void **state)
+{
+	struct signals signals = SIGNALS_INIT;
+	static const int numbers[] = {SIGTERM, SIGINT};
+	int ends[2], status;
+	char byte;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pid_t pid;
+
+		assert_int_equal(pipe(ends), 0);
+		pid = fork();
+		if (pid == 0) {
+			told = ends[1];
+			signals_hold_end(&signals);
+			kill(getpid(), numbers[i]);
+			signals_before_end(tell);
+			signals_let_end(&signals);
+			_exit(1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), numbers[i]);
+		assert_int_equal(read(ends[0], &byte, 1), 1);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_exec_of_one_started_with_it_blocked),
 		cmocka_unit_test(test_failed_exec),
+		cmocka_unit_test(test_something_is_done_before_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

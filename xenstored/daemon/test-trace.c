@@ -360,20 +360,6 @@ static void test_a_pipe_without_reader_does_not_block(void **state)
 	alarm(0);
 }
 
-static void test_adopt(void **state)
-{
-	int fd;
-
-	(void)state;
-	assert_int_equal(trace_open(&trace, path), 0);
-	fd = dup(trace.fd);
-	trace_close(&trace);
-	assert_int_equal(trace_adopt(&trace, fd, path), 0);
-	trace_line(&trace, "going on");
-	assert_string_equal(content(), MARK "going on\n");
-	assert_true(fcntl(trace.fd, F_GETFD) & FD_CLOEXEC);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -394,7 +380,6 @@ int main(void)
 		TEST(test_failing_writes_switch_nothing_off),
 		TEST(test_a_torn_line_does_not_spoil_the_next),
 		TEST(test_a_pipe_without_reader_does_not_block),
-		TEST(test_adopt),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -201,20 +201,6 @@ int trace_open(struct trace *trace, const char *name)
 	return ret ? ret : trace_reopen(trace);
 }
 
-int trace_adopt(struct trace *trace, int fd, const char *name)
-{
-	int ret = set_name(trace, name);
-
-	if (ret)
-		return ret;
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return -errno;
-	trace_close(trace);
-	trace->fd = fd;
-	update_active(trace);
-	return 0;
-}
-
 /* The bit of the class that @argument ("+obj") names, 0 if there is none. */
 static unsigned int argument_bit(const char *argument)
 {

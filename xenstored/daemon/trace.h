@@ -76,12 +76,6 @@ void trace_close(struct trace *trace);
 int trace_reopen(struct trace *trace);
 
 /**
- * Takes over @fd, an open trace file of the name @name, from an earlier process image; without
- * the line of stars. Returns 0 or a negative errno (@fd stays the caller's then).
- */
-int trace_adopt(struct trace *trace, int fd, const char *name);
-
-/**
  * Obeys "+<class>" or "-<class>". Returns 0, or -EINVAL for anything else.
  */
 int trace_switch(struct trace *trace, const char *argument);

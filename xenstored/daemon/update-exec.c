@@ -49,42 +49,61 @@ char **update_arguments(const struct update *update, bool foreign)
 	return argv;
 }
 
-ssize_t update_crossing(const struct update *update, int **list)
+/* Call @use for each descriptor that the image names. */
+static void each_crossing(const struct update *update, void (*use)(void *data, int fd), void *data)
 {
-	const struct core *core = update->core;
 	const struct client *client;
-	ssize_t count = 0;
-	int *fd = malloc((core->client_count + 2) * sizeof(*fd));
 
-	if (!fd)
-		return -ENOMEM;
-	fd[count++] = update->listener->fd;
+	use(data, update->listener->fd);
 	if (update->host->has_rings)
-		fd[count++] = update->host->device.source.fd;
-	TAILQ_FOREACH(client, &core->clients, link) {
+		use(data, update->host->device.source.fd);
+	TAILQ_FOREACH(client, &update->core->clients, link) {
 		struct transport_place place = {.fd = -1};
 
+		/* One inside of this program has none; one that is in no image ends here. */
+		if (!client->image_id || !client->transport->ops->describe)
+			continue;
 		client->transport->ops->describe(client->transport, &place);
-		if (place.fd >= 0 && client->image_id)
-			fd[count++] = place.fd;
+		if (place.fd >= 0)
+			use(data, place.fd);
 	}
-	*list = fd;
-	return count;
 }
 
+struct crossing {
+	int *fd;
+	ssize_t count;
+};
+
+static void collect(void *data, int fd)
+{
+	struct crossing *crossing = data;
+
+	crossing->fd[crossing->count++] = fd;
+}
+
+ssize_t update_crossing(const struct update *update, int **list)
+{
+	struct crossing crossing = {.count = 0};
+
+	crossing.fd = malloc((update->core->client_count + 2) * sizeof(*crossing.fd));
+	if (!crossing.fd)
+		return -ENOMEM;
+	each_crossing(update, collect, &crossing);
+	*list = crossing.fd;
+	return crossing.count;
+}
+
+static void let_cross(void *data, int fd)
+{
+	const bool *cross = data;
+
+	fcntl(fd, F_SETFD, *cross ? 0 : FD_CLOEXEC);
+}
+
+/* Without memory, since a program that finds nothing to serve on would be none. */
 void update_let_cross(struct update *update, bool cross)
 {
-	int *list;
-	ssize_t count = update_crossing(update, &list);
-
-	if (cross)
-		signals_prepare_exec(update->signals);
-	else
-		signals_resume(update->signals);
-	for (ssize_t i = 0; i < count; i++)
-		fcntl(list[i], F_SETFD, cross ? 0 : FD_CLOEXEC);
-	if (count > 0)
-		free(list);
+	each_crossing(update, let_cross, &cross);
 }
 
 static int write_all(int fd, const void *data, size_t len)

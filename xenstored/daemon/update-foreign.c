@@ -2,7 +2,7 @@
 /*
  * To any other xenstored: a complete plain image in the file where it looks, and exec, with a guard
  * that finds out by itself whether the other one serves. Open transactions cannot cross, so the
- * update waits for them, or is told not to.
+ * update waits for them, or is told not to; whoever has none cannot begin one meanwhile.
  */
 #include "daemon/update-parts.h"
 
@@ -19,9 +19,6 @@
 #include "daemon/paths.h"
 #include "liveupdate/foreign.h"
 #include "liveupdate/stream-check.h"
-
-/* How soon open transactions are looked at again. */
-#define WAIT_MS 100
 
 /* Whether the file holds an image that a receiver can rely on. */
 static bool image_is_sound(const struct update *update, int fd)
@@ -50,6 +47,11 @@ static const char *write_state(struct update *update, const struct foreign *fore
 
 	if (fd < 0)
 		return "Dump state open error";
+	/* One that was there already may be for others to read, which the store is not. */
+	if (fchmod(fd, 0600)) {
+		close(fd);
+		return "Dump state open error";
+	}
 	error = update_write_image(update, foreign->dialect, update->session.version, fd);
 	if (error == EBUSY)
 		why = "A domain is under construction, which that xenstored would not survive.";
@@ -87,10 +89,14 @@ static const char *execute(struct update *update, char **argv)
 	const char *why = "Error activating new binary.";
 
 	/* It knows no other way to be told where its file is. */
-	if ((rundir && !old) || setenv("XENSTORED_RUNDIR", paths_rundir(update->rundir), 1))
+	if ((rundir && !old) || setenv("XENSTORED_RUNDIR", paths_rundir(update->rundir), 1)) {
+		free(old);
 		return "Allocation failure.";
+	}
 	host_release_virq(update->host);
+	signals_prepare_exec(update->signals);
 	execv(update->file, argv);
+	signals_resume(update->signals);
 	host_bind_virq(update->host);
 	/* What happened to domains in between has told nobody. */
 	core_recheck_domains(update->core);
@@ -102,6 +108,36 @@ static const char *execute(struct update *update, char **argv)
 	return why;
 }
 
+/* What is to be undone if the process is ended before it is another program. */
+static struct {
+	int status_fd; /* of the guard */
+	char path[PATH_MAX];
+} undone;
+
+static void undo(void)
+{
+	guard_cancel(undone.status_fd);
+	unlink(undone.path);
+}
+
+/*
+ * With the guard standing by. Until the program is replaced, what ends it ends the guard as well;
+ * then it is the other program's to be ended, and its guard's to notice.
+ */
+static const char *execute_guarded(struct update *update, char **argv, int status_fd)
+{
+	const char *why;
+
+	undone.status_fd = status_fd;
+	signals_before_end(undo);
+	signals_let_end(update->signals);
+	why = execute(update, argv);
+	signals_hold_end(update->signals);
+	signals_before_end(NULL);
+	guard_cancel(status_fd);
+	return why;
+}
+
 /* For any other xenstored: a plain image in the file where it looks, and a guard. */
 static const char *replace_foreign(struct update *update, const struct foreign *foreign,
 				   char **argv)
@@ -109,18 +145,17 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	const struct core *core = update->core;
 	unsigned int seconds = guard_seconds((unsigned int)(core->state.store.nodes / 1000));
 	const struct node *root = tree_find(&core->state.live, "/", 1);
-	char path[PATH_MAX];
 	const char *why;
 	int image_fd, status_fd = -1;
 
-	if (update_state_file(update->rundir, path, sizeof(path)))
+	if (update_state_file(update->rundir, undone.path, sizeof(undone.path)))
 		return "Dump state open error";
-	why = write_state(update, foreign, path);
+	why = write_state(update, foreign, undone.path);
 	if (why)
 		return why;
 	image_fd = write_own_image(update);
 	if (image_fd < 0) {
-		unlink(path);
+		unlink(undone.path);
 		return "Dump write error";
 	}
 	update_let_cross(update, true);
@@ -130,12 +165,11 @@ static const char *replace_foreign(struct update *update, const struct foreign *
 	} else {
 		/* The image is the guard's alone. */
 		fcntl(image_fd, F_SETFD, FD_CLOEXEC);
-		why = execute(update, argv);
-		guard_cancel(status_fd);
+		why = execute_guarded(update, argv, status_fd);
 	}
 	update_let_cross(update, false);
 	close(image_fd);
-	unlink(path);
+	unlink(undone.path);
 	return why;
 }
 
@@ -164,14 +198,18 @@ int update_foreign_run(struct update *update, const char **why)
 {
 	struct foreign foreign;
 	char **argv;
+	int wait;
 
 	*why = look_at_program(update, &foreign);
 	if (*why)
 		return 0;
-	if (!update_session_may_lose_transactions(&update->session, why))
-		return WAIT_MS;
+	wait = update_session_become_quiet(&update->session, why);
+	if (wait || *why)
+		return wait;
 	argv = update_arguments(update, true);
+	signals_hold_end(update->signals);
 	*why = argv ? replace_foreign(update, &foreign, argv) : "Allocation failure.";
+	signals_let_end(update->signals);
 	free(argv);
 	return 0;
 }

@@ -107,8 +107,13 @@ static const char *write_slice(struct update_own *own)
 	if (error)
 		return "Dump write error";
 	own->told = own->writer.offset;
+	error = checker_tell(&own->checker, own->told,
+			     own->base.done ? CHECKER_STORE : CHECKER_PART);
+	/* One that has not read for long is not waited for while nobody is served. */
+	if (error == -EAGAIN)
+		return "The new program did not finish to check the state.";
 	/* What it has to say, it has said: the end of its socket comes behind that. */
-	if (checker_tell(&own->checker, own->told, own->base.done ? CHECKER_STORE : CHECKER_PART))
+	if (error)
 		return checker_answer(&own->checker, VERDICT_MS, own->why, sizeof(own->why)) < 0
 			       ? own->why
 			       : "The new program does not accept the state.";
@@ -248,12 +253,16 @@ static const char *replace(struct update *update, char **argv)
 	if (!why && guard_watch(&update->own.guard))
 		why = "Could not start the guard.";
 	if (!why) {
+		signals_prepare_exec(update->signals);
 		execv(update->file, argv);
+		signals_resume(update->signals);
 		why = "Error activating new binary.";
 	}
 	inheritance_unexport();
-	signals_let_end(update->signals);
 	update_let_cross(update, false);
+	/* It must not make up for this process if that is to end. */
+	helper_kill(&update->own.guard);
+	signals_let_end(update->signals);
 	return why;
 }
 

@@ -54,9 +54,9 @@ struct update {
 	struct image_process process;
 
 	struct update_session session;
-	char file[PATH_MAX]; /* of the session: the new program */
+	char file[PATH_MAX];	    /* of the session: the new program */
 	struct abilities abilities; /* of that file, if it is of our kind */
-	int kind;	     /* of that file: enum abilities_kind, once it has been looked at */
+	int kind; /* of that file: enum abilities_kind, once it has been looked at */
 	struct update_own own;
 	bool helpers_left;		 /* that have ended or will, whose status is to be taken */
 	struct inheritance *inheritance; /* what the image to be restored came with, or NULL */

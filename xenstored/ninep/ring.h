@@ -28,9 +28,6 @@ struct p9_interface {
 	uint32_t ref[]; /* 1 << ring_order */
 };
 
-/* The largest order whose references fit on the page and that back-ends offer. */
-#define P9_RING_ORDER_MAX 9U
-
 /* Bytes in each direction. */
 #define P9_RING_SIZE(order) (P9_PAGE_SIZE << (order) >> 1)
 

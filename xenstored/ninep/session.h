@@ -194,6 +194,5 @@ bool file_answer(struct ninep *fe, struct file *file, int error, struct p9_reade
 
 void slot_init(struct slot *slot, uint32_t fid, unsigned char *queue);
 void jobs_init(struct jobs *jobs);
-bool jobs_idle(const struct jobs *jobs);
 
 #endif

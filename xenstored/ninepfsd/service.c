@@ -47,6 +47,12 @@
 #define LOOKS	     10U
 #define LOOKS_WINDOW 100
 
+/*
+ * The library does not wake who waits for events when the Xenstore's end of the socket is closed. So
+ * it is asked for something now and then; milliseconds.
+ */
+#define PROBE_INTERVAL 5000
+
 struct service {
 	struct xs_handle *xs;
 	struct devices devices;
@@ -55,6 +61,7 @@ struct service {
 	bool released;	       /* some domain has gone since the last sweep began */
 	struct backend *sweep; /* the next to be asked about; NULL: there is no sweep */
 	bool waiting;	       /* a device may have to wait for something */
+	int64_t probe_at;      /* when the Xenstore is to be asked next */
 };
 
 static int64_t now_ms(void)
@@ -258,7 +265,23 @@ static int next_wait(struct service *service)
 	return (int)next;
 }
 
-/* Milliseconds until there is something to be done even without an event; -1: never. */
+/* False: the Xenstore is gone. */
+static bool probe(struct service *service)
+{
+	int64_t now = now_ms();
+	char *state;
+
+	if (now < service->probe_at)
+		return true;
+	service->probe_at = now + PROBE_INTERVAL;
+	state = nodes_read(service->xs, XBT_NULL, STATE_NODE "/state");
+	if (!state && errno != ENOENT)
+		return errno == ENOMEM || errno == EINTR;
+	free(state);
+	return true;
+}
+
+/* Milliseconds until there is something to be done even without an event. */
 static int next_timeout(struct service *service)
 {
 	int wait = next_wait(service);
@@ -267,7 +290,7 @@ static int next_timeout(struct service *service)
 		return 0;
 	if ((service->sweep || service->released) && (wait < 0 || wait > SWEEP_INTERVAL))
 		return SWEEP_INTERVAL;
-	return wait;
+	return wait < 0 || wait > PROBE_INTERVAL ? PROBE_INTERVAL : wait;
 }
 
 /* ---- the process ---- */
@@ -286,7 +309,7 @@ static void loop(struct service *service)
 			fatal_errno(errno, "poll");
 		if (fds[2].revents)
 			return;
-		if (fds[0].revents && !take_watches(service))
+		if ((fds[0].revents && !take_watches(service)) || !probe(service))
 			fatal("the connection to the Xenstore is lost");
 		if (fds[1].revents && read(service->wake, &count, sizeof(count)) > 0)
 			look_for_news(service);

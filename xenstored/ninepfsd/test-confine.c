@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "skip.h"
+
 static char base[64], share[256], outside[256];
 
 struct result {
@@ -83,10 +85,8 @@ static void test_a_thread_is_confined(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, try_all, &result), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(result.confined == 0, confine_possible());
-	if (result.confined == -ENOSYS || result.confined == -EOPNOTSUPP) {
-		print_message("this kernel cannot confine threads\n");
-		skip();
-	}
+	if (result.confined == -ENOSYS || result.confined == -EOPNOTSUPP)
+		skip_because("this kernel cannot confine threads");
 	assert_int_equal(result.confined, 0);
 	assert_true(result.inside && result.grown && result.directory && result.removed);
 	assert_false(result.leaked);

@@ -191,11 +191,6 @@ int change_prepare(struct state *state, struct tree *tree, struct change *change
 	return EINVAL;
 }
 
-void change_abandon(struct tree *tree, struct change *change)
-{
-	tree_abandon(tree, &change->edit);
-}
-
 void change_make(struct state *state, struct tree *tree, struct change *change)
 {
 	struct node *removed;

@@ -60,9 +60,6 @@ void change_free(struct state *state, struct change *change);
  */
 int change_prepare(struct state *state, struct tree *tree, struct change *change);
 
-/** Undo change_prepare(). */
-void change_abandon(struct tree *tree, struct change *change);
-
 /** Make the prepared change in @tree. Cannot fail. */
 void change_make(struct state *state, struct tree *tree, struct change *change);
 

@@ -27,7 +27,7 @@
 
 struct credit {
 	bool joined;
-	bool told; /* the administrator knows that the domain is affected */
+	bool told;   /* the administrator knows that the domain is affected */
 	bool active; /* below the cap, in the list */
 	int64_t points;
 	int64_t rest; /* of the division by the number of domains, in points * domains */

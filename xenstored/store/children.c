@@ -3,7 +3,6 @@
 #include "store/children.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/store.h"

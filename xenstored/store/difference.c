@@ -34,8 +34,8 @@ static int enter(struct comparison *cmp, const struct node *from, const struct n
 		cmp->level = level;
 		cmp->room = room;
 	}
-	cmp->level[cmp->depth++] =
-		(struct level){.from = from, .to = to, .path_len = (uint32_t)cmp->path_len};
+	cmp->level[cmp->depth++] = (struct level){
+		.from = from, .to = to, .path_len = (uint32_t)cmp->path_len};
 	return 0;
 }
 
@@ -50,8 +50,8 @@ static size_t append(struct comparison *cmp, size_t at, const struct node *child
 /* The same child, though perhaps changed: a node that was made anew has another sequence number. */
 static const struct node *counterpart(const struct node *parent, const struct node *child)
 {
-	const struct node *other =
-		parent ? children_find(parent, child->data, child->name_len) : NULL;
+	const struct node *other = parent ? children_find(parent, child->data, child->name_len)
+					  : NULL;
 
 	return other && other->sequence == child->sequence ? other : NULL;
 }

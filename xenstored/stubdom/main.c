@@ -124,6 +124,7 @@ static void make_core(struct stubdom *stubdom, uint32_t virq_port)
 	stubdom_host_attach(&stubdom->host, stubdom->core);
 	stubdom_update_init(&stubdom->update, stubdom->core, &stubdom->host, &stubdom->files,
 			    &stubdom->administration.trace, stubdom->argc, stubdom->argv);
+	stubdom->update.process.migration = &stubdom->administration.migration;
 	administration_attach(&stubdom->administration, stubdom->core,
 			      &stubdom_update_administration, &stubdom->update);
 }

@@ -22,7 +22,7 @@ struct own_client {
 	void (*fired)(void *data); /* a watch has fired; called in the middle of the core's work */
 	void *data;
 
-	char request[WIRE_HEADER_SIZE + WIRE_PAYLOAD_MAX];
+	char request[WIRE_MESSAGE_MAX];
 	size_t request_len, request_taken;
 	uint32_t last_id;
 

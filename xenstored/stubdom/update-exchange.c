@@ -29,9 +29,6 @@
 #include "stubdom/update/start-info.h"
 #include "stubdom/update/trampoline-page.h"
 
-/* How soon open transactions are looked at again. */
-#define WAIT_MS 100
-
 /* For the start information behind the image; the command line is most of it. */
 #define START_INFO_SIZE (2u * LAYOUT_PAGE)
 
@@ -193,12 +190,14 @@ int update_exchange(struct stubdom_update *update, char *why)
 {
 	struct foreign foreign;
 	const char *text;
+	int wait;
 
 	if (!is_taken(update, &foreign, why))
 		return 0;
-	if (!update_session_may_lose_transactions(&update->session, &text)) {
-		if (!text)
-			return WAIT_MS;
+	wait = update_session_become_quiet(&update->session, &text);
+	if (wait)
+		return wait;
+	if (text) {
 		refuse(why, text);
 		return 0;
 	}

@@ -68,8 +68,8 @@ static uint32_t next_id(struct client *client)
 static uint64_t target_of(const struct core *core, const struct client *client)
 {
 	const struct domain *domain = client->identity.domain;
-	const struct domain *target = domain_with_record(&core->state.domains,
-							 domain->target_domid, domain->target);
+	const struct domain *target = domain_with_record(&core->state.domains, domain->target_domid,
+							 domain->target);
 
 	return target ? target->record : 0;
 }
@@ -84,6 +84,9 @@ int verb_transaction_start(struct request *request)
 
 	if (request->tx)
 		return EBUSY;
+	if (core->holds_transactions && !client->transaction_count)
+		return client_park(core, client, request->header.req_id) ? REQUEST_SILENT
+									 : REQUEST_LATER;
 	if (client_is_limited(client) &&
 	    account_exceeds(account, QUOTA_TRANSACTIONS, client->transaction_count + 1u)) {
 		core_quota_hit(core, client->identity.domain, QUOTA_TRANSACTIONS);
@@ -100,6 +103,8 @@ int verb_transaction_start(struct request *request)
 	tx->client = client;
 	tx->target = target_of(core, client);
 	tx->id = next_id(client);
+	if (!client->transaction_count)
+		client->transactions_since = core->now;
 	LIST_INSERT_HEAD(&client->transactions, tx, of_client);
 	TAILQ_INSERT_TAIL(&core->transactions, tx, age);
 	client->transaction_count++;

@@ -29,6 +29,25 @@ static bool knows_depth(const struct client *client)
 	return client->is_socket || (client->identity.domain->features & XS_FEATURE_DEPTH);
 }
 
+/* Whether the quotas of the client's domain allow one more watch, of so many bytes. */
+static int within_quotas(struct core *core, const struct client *client, uint64_t bytes)
+{
+	const struct account *account = client_account(client);
+
+	if (!client_is_limited(client))
+		return 0;
+	if (account_exceeds(account, QUOTA_WATCHES, account->now[QUOTA_WATCHES] + 1)) {
+		core_quota_hit(core, client->identity.domain, QUOTA_WATCHES);
+		return ENOSPC;
+	}
+	if (!account_exceeds(account, QUOTA_MEMORY, account->now[QUOTA_MEMORY] + bytes))
+		return 0;
+	if (core_has_releases(core))
+		return REQUEST_LATER;
+	core_quota_hit(core, client->identity.domain, QUOTA_MEMORY);
+	return ENOMEM;
+}
+
 int verb_watch(struct request *request)
 {
 	struct core *core = request->core;
@@ -55,18 +74,9 @@ int verb_watch(struct request *request)
 	if (watch_find(&core->watches, client->id, path.text, path.len, args[1].text, args[1].len))
 		return EEXIST;
 	bytes = path.len + args[1].len;
-	if (client_is_limited(client)) {
-		if (account_exceeds(account, QUOTA_WATCHES, account->now[QUOTA_WATCHES] + 1)) {
-			core_quota_hit(core, client->identity.domain, QUOTA_WATCHES);
-			return ENOSPC;
-		}
-		if (account_exceeds(account, QUOTA_MEMORY, account->now[QUOTA_MEMORY] + bytes)) {
-			if (core_has_releases(core))
-				return REQUEST_LATER;
-			core_quota_hit(core, client->identity.domain, QUOTA_MEMORY);
-			return ENOMEM;
-		}
-	}
+	error = within_quotas(core, client, bytes);
+	if (error)
+		return error;
 	if (initial_event(request, &args[0], &args[1]))
 		return ENOMEM;
 	watch = watch_add(&core->watches, client, client->id, &path, args[1].text, args[1].len,

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,14 +71,6 @@ int evtchn_device_open(struct evtchn_device *device, int fd)
 	if (flags < 0 || fcntl(device->source.fd, F_SETFL, flags | O_NONBLOCK))
 		return -errno;
 	return 0;
-}
-
-void evtchn_device_close(struct evtchn_device *device)
-{
-	if (device->handle)
-		xenevtchn_close(device->handle);
-	evtchn_deinit(&device->evtchn);
-	memset(device, 0, sizeof(*device));
 }
 
 /*

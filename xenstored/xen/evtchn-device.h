@@ -25,7 +25,6 @@ struct evtchn_device {
  * Returns 0 or a negative errno.
  */
 int evtchn_device_open(struct evtchn_device *device, int fd);
-void evtchn_device_close(struct evtchn_device *device);
 
 /** Let the loop deliver events. Returns 0 or a negative errno. */
 int evtchn_device_start(struct evtchn_device *device, struct loop *loop);

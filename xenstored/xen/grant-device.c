@@ -84,10 +84,3 @@ int grant_device_open(struct grant_device *device, unsigned int own_domid)
 	xengnttab_set_max_grants(device->handle, DOMID_FIRST_RESERVED);
 	return 0;
 }
-
-void grant_device_close(struct grant_device *device)
-{
-	if (device->handle)
-		xengnttab_close(device->handle);
-	device->handle = NULL;
-}

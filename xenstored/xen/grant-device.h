@@ -18,7 +18,6 @@ struct grant_device {
 
 /** Open the grant device. Returns 0 or a negative errno. */
 int grant_device_open(struct grant_device *device, unsigned int own_domid);
-void grant_device_close(struct grant_device *device);
 
 /** Port of the daemon's own domain's ring, as the kernel tells it. Returns it or a negative errno.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A client that reads one node in a loop, until its standard input ends, and then says how many
- * replies it got and what the longest times between two of them were, in microseconds, longest first.
+ * replies it got and what the longest times between two of them were, in microseconds, longest
+ * first.
  *
  *      reader SOCKET PATH
  */
@@ -68,8 +69,7 @@ static int ask(int fd, const char *path)
 	memcpy(message, &header, sizeof(header));
 	memcpy(message + sizeof(header), path, header.len);
 	if (send(fd, message, sizeof(header) + header.len, MSG_NOSIGNAL) < 0 ||
-	    whole(fd, &header, sizeof(header)) || header.len > sizeof(value) ||
-	    header.type != READ)
+	    whole(fd, &header, sizeof(header)) || header.len > sizeof(value) || header.type != READ)
 		return -1;
 	return whole(fd, value, header.len);
 }

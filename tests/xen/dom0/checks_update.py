@@ -9,7 +9,6 @@ import os
 import threading
 import time
 
-import xswire
 from checks_guests import Lives
 from framework import check, equal, wait_until
 from guests import Guest, linux
