@@ -34,7 +34,10 @@ class Place:
             ["unshare", "--mount", "sh", "-c",
              "for d in /run /var/log /var/lib; do mount -t tmpfs none $d; done; echo; exec sleep 1000"],
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
-        assert self.holder.stdout.readline() == b"\n"
+        if self.holder.stdout.readline() != b"\n":  # not root, or in a container, or in a chroot
+            self.holder.wait()
+            self.holder.stdout.close()
+            pytest.skip("no mounts of its own are possible here")
 
     def run(self, line):
         env = dict(self.site.env, PATH=f"{BUILD}:{os.environ['PATH']}:/usr/sbin:/sbin")
@@ -67,7 +70,6 @@ def place(site):
     made.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may have mounts of its own")
 def test_all_logs_in_one_place(site, place):
     guests = {}
     for name in ("Xenstore", "net-driver"):
