@@ -2,6 +2,7 @@
 """A running host goes over from Debian's oxenstored to this one, clients connected."""
 
 import os
+import signal
 
 import pytest
 
@@ -122,6 +123,47 @@ def test_the_way_back_if_it_cannot_be(host, start):
     assert store.alive(), store.log()
     assert store.command_line()[0] == peer.binary("debian-ocaml")
     assert root.read("/mine") == b"1"
+
+
+FAILING = """#!/bin/sh
+[ "$1" = --help ] && exit 0
+exit 1
+"""
+
+
+def end_successor(store):
+    """Kills the oxenstored of this store that is not our child."""
+    setting = f"XENSTORED_RUNDIR={store.rundir}".encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if setting not in file.read().split(b"\0"):
+                    continue
+            if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(peer.binary("debian-ocaml")):
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:  # it has gone, or is none of ours
+            continue
+
+
+def test_the_way_back_if_this_one_ends_before_it_serves(host, start, tmp_path):
+    failing = tmp_path / "failing"
+    failing.write_text(FAILING)
+    failing.chmod(0o755)
+    host.env["XENSTORED"] = str(failing)
+    host.env["OXENSTORED"] = peer.binary("debian-ocaml")
+    store = start()
+    root = xswire.Client(store.socket, timeout=DEADLINE)
+    guest = Guest(host, host.create()).client
+    guest.write("data/x", b"1")
+    root.write("/mine", b"1")
+    try:
+        update(store)
+        assert store.process.wait(DEADLINE) == 1
+        assert root.read("/mine") == b"1" and guest.read("data/x") == b"1"
+        guest.write("data/x", b"2")
+        assert guest.read("data/x") == b"2"
+    finally:
+        end_successor(store)
 
 
 def test_programs_that_are_missing(host, start):
