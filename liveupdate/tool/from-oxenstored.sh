@@ -20,14 +20,14 @@ rundir=${XENSTORED_RUNDIR:-/var/run/xenstored}
 xenstored=${XENSTORED:-$here/../../sbin/xenstored}
 convert=${XENSTORE_IMAGE:-$here/../../sbin/xenstore-image}
 
-if [ "${1:-}" = --help ] || [ "${2:-}" = --help ] || [ "${*%--help}" != "$*" ]; then
-	[ -x "$xenstored" ] && [ -x "$convert" ] && exec "$xenstored" --help
-	echo "$0: no $xenstored or $convert" >&2
-	exit 1
-fi
 pid_file=
 previous=
 for argument; do
+	if [ "$argument" = --help ]; then
+		[ -x "$xenstored" ] && [ -x "$convert" ] && exec "$xenstored" --help
+		echo "$0: no $xenstored or $convert" >&2
+		exit 1
+	fi
 	[ "$previous" != --pid-file ] || pid_file=$argument
 	previous=$argument
 done
