@@ -21,13 +21,26 @@ static bool is_long(const struct core *core, const struct client *client, uint64
 	return client->transaction_count && core->now - client->transactions_since >= ms;
 }
 
-/* Whether all clients that have transactions open have had some for at least @ms. */
-static bool all_are_long(const struct core *core, uint64_t ms)
+/* Whether whoever waits for the answer has some open, which cannot be ended until it comes. */
+static bool is_stuck(const struct update_session *session)
 {
+	const struct client *client = session->requester.client;
+
+	return client && client->transaction_count;
+}
+
+/*
+ * Whether it is of no use to wait for any client that has transactions open: it has had some for at
+ * least @ms, or is stuck.
+ */
+static bool all_are_long(const struct update_session *session, uint64_t ms)
+{
+	const struct core *core = session->core;
 	const struct client *client;
 
 	TAILQ_FOREACH(client, &core->clients, link)
-		if (client->transaction_count && !is_long(core, client, ms))
+		if (client->transaction_count && client != session->requester.client &&
+		    !is_long(core, client, ms))
 			return false;
 	return true;
 }
@@ -63,9 +76,13 @@ static bool may_lose_transactions(const struct update_session *session, const ch
 
 	if (!core->transaction_count)
 		return true;
-	if (session->force && (waited || all_are_long(core, timeout)))
-		return true;
-	if (waited)
+	if (session->force)
+		return waited || all_are_long(session, timeout);
+	if (is_stuck(session)) /* in a stub domain, with all of domain 0 */
+		*why = "A transaction is open on the connection that asks, and cannot end "
+		       "meanwhile: "
+		       "try again.";
+	else if (waited)
 		*why = list_long(core, timeout);
 	return false;
 }

@@ -266,6 +266,23 @@ def test_who_has_had_transactions_open_for_too_long(programs):
         assert first.commit(tx[0]) and second.commit(tx[1]) and second.commit(tx[2])
 
 
+def test_who_asks_has_a_transaction_open(programs):
+    """It cannot end it while it waits for the answer, so nobody waits for that."""
+    with Live(env={"XENSTORED_UPDATE_SECONDS": "1"}) as daemon:
+        asker = daemon.connect(DEADLINE)
+        tx = asker.transaction_start()
+        asker.write("/mine", b"1", tx)
+        text = daemon.update(file=foreign.build(programs, "hangs"), options=("-t", "3600"),
+                             client=asker)
+        assert text.startswith("A transaction is open on the connection that asks")
+        assert asker.commit(tx) and asker.read("/mine") == b"1"
+        tx = asker.transaction_start()
+        text = daemon.update(file=foreign.build(programs, "ends at once"),
+                             options=("-t", "3600", "-F"), client=asker)
+        assert "the old one goes on" in text
+        assert asker.commit(tx)
+
+
 def test_transactions_of_a_session_that_is_not_started(programs):
     """Nobody is held up before it is said that the update is to be."""
     with Live() as daemon:
