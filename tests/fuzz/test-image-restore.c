@@ -174,6 +174,23 @@ static bool accepted(const void *image, size_t size, struct stream_problem *prob
 	return !error;
 }
 
+/* Right, but no state for this process: what is right is told by its options, not by the image. */
+static bool is_of_another_store(const void *image, size_t size)
+{
+	const struct domains *domains = &harness->core->state.domains;
+	struct stream_reader reader;
+	struct stream_record record;
+	struct stream_error error;
+
+	if (stream_reader_init(&reader, image, size, &error))
+		return false;
+	while (stream_next(&reader, &record, &error) == STREAM_RECORD)
+		if (record.type == STREAM_IMAGE && record.understood)
+			return record.own.image.own_domid != domains->own_domid ||
+			       record.own.image.priv_domid != domains->priv_domid;
+	return false;
+}
+
 static struct {
 	unsigned long tried, accepted, restored;
 } counts;
@@ -219,7 +236,7 @@ static void try_image(const uint8_t *data, size_t size)
 	counts.tried++;
 	counts.accepted += right;
 	counts.restored += !error;
-	if (right && error)
+	if (right && error && !is_of_another_store(image, size))
 		fail_msg("the checker accepts what cannot be restored: %s", report.error);
 	if (error)
 		assert_true(report.error[0]);
