@@ -85,7 +85,7 @@ STUBDOM_OBJECTS := $(call objects,$(call sources,xenstored/stubdom))
 # The simulated host: the mechanism, the process around it, and look-alikes of Xen's libraries.
 HYPERVISOR_OBJECTS := $(call objects,$(call sources,hypervisor) hypervisor/libs/mapping-table.c \
 	$(filter-out %/simxen.c,$(call sources,hypervisor/host)) hypervisor/libs/client.c \
-	liveupdate/elf-note.c)
+	liveupdate/elf-note.c liveupdate/read-at.c)
 SIMXEN_LIBS := $(addprefix build/simxen-lib/,libsimxen.so.0 libxenevtchn.so.1 libxengnttab.so.1 \
 	libxencall.so.1 libxenmanage.so.1 libxenctrl.so.4.17 libxenguest.so.4.17 simxen-preload.so)
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The program headers lead to segments of notes, and these are walked. Of an open file these parts
- * are read, not mapped: one that is being replaced may become shorter at any moment.
+ * The program headers lead to segments of notes, and these are walked.
  */
 #include "liveupdate/elf-note.h"
 
@@ -11,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "liveupdate/read-at.h"
 
 /* Program headers and notes beyond these bounds are not looked at. */
 #define HEADERS_MAX 64u
@@ -70,21 +70,11 @@ struct source {
 /* Part of a file, in memory or brought to @room. NULL: it is not there. */
 static const char *part(const struct source *source, uint64_t offset, uint64_t len, void *room)
 {
-	char *to = room;
-	uint64_t done = 0;
-
 	if (offset > source->size || len > source->size - offset)
 		return NULL;
 	if (source->bytes)
 		return source->bytes + offset;
-	while (done < len) {
-		ssize_t got = pread(source->fd, to + done, len - done, (off_t)(offset + done));
-
-		if (got <= 0 && !(got < 0 && errno == EINTR))
-			return NULL;
-		done += got > 0 ? (uint64_t)got : 0;
-	}
-	return to;
+	return read_at(source->fd, room, len, offset) == (ssize_t)len ? room : NULL;
 }
 
 static enum elf_note look(const struct source *source, const struct elf_note_name *name,

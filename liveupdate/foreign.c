@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "liveupdate/read-at.h"
+
 /* More is not looked at. */
 #define HEADERS_MAX 64u
 #define DYNAMIC_MAX 4096u
@@ -146,26 +148,17 @@ void foreign_parse(const void *file, uint64_t size, struct foreign *foreign)
 	}
 }
 
-/*
- * Read, not mapped: a file that is being replaced may become shorter at any moment. Returns 0 or a
- * negative errno.
- */
+/* Returns 0 or a negative errno. */
 static int parse_contents(int fd, size_t size, struct foreign *foreign)
 {
 	char *file = malloc(size);
-	size_t used = 0;
-	ssize_t got = 1;
+	ssize_t got;
 
 	if (!file)
 		return -ENOMEM;
-	while (used < size && got) {
-		got = pread(fd, file + used, size - used, (off_t)used);
-		if (got < 0 && errno != EINTR)
-			break;
-		used += got > 0 ? (size_t)got : 0;
-	}
+	got = read_at(fd, file, size, 0);
 	if (got >= 0)
-		foreign_parse(file, used, foreign);
+		foreign_parse(file, (uint64_t)got, foreign);
 	free(file);
 	return got < 0 ? -EIO : 0;
 }
