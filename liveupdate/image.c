@@ -239,6 +239,17 @@ static int each_record(struct restore *restore, const void *image, size_t size,
 	return error;
 }
 
+/* What was told one by one, or was too much for that. */
+static void tell_dropped(const struct restore *restore)
+{
+	const struct image_report *report = restore->report;
+
+	if (report->dropped_clients || report->dropped_nodes || report->dropped_watches)
+		core_log(restore->core, LOG_WARNING,
+			 "live-update: %u connections, %u nodes, %u watches could not be restored",
+			 report->dropped_clients, report->dropped_nodes, report->dropped_watches);
+}
+
 static int restore_target(struct restore *restore, const struct stream_record *record)
 {
 	if (record->type != STREAM_CONNECTION)
@@ -278,8 +289,10 @@ int image_restore(struct core *core, const struct image_process *process, const 
 	/* Last, since restoring has counted as well. */
 	if (!error && restore->own)
 		restore_counters(restore, &restore->counters);
-	if (!error)
+	if (!error) {
 		core->recheck = true; /* whoever was held back may go on */
+		tell_dropped(restore);
+	}
 	if (restore->tx_base.root)
 		tree_drop(&restore->tx_base);
 	core->restoring = false;

@@ -84,11 +84,6 @@ void update_restore(struct update *update, struct update_image *image,
 	mallopt(M_TOP_PAD, HEAP_STEP_USUAL);
 	if (error)
 		fatal("live-update: inconsistent state data %s", report.error);
-	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)
-		log_message(
-			LOG_WARNING,
-			"live-update: %u connections, %u nodes, %u watches could not be restored",
-			report.dropped_clients, report.dropped_nodes, report.dropped_watches);
 	munmap(image->data, image->size);
 	if (image->from_file)
 		unlink(image->path);

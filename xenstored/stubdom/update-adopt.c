@@ -69,11 +69,6 @@ void stubdom_update_adopt(struct stubdom_update *update)
 		fatal("live-update: %s", why);
 	if (image_restore(update->core, &update->process, state, size, &report))
 		fatal("live-update: the state cannot be restored: %s", report.error);
-	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)
-		log_message(LOG_WARNING,
-			    "live-update: %u connections, %u nodes, %u watches could not be "
-			    "restored",
-			    report.dropped_clients, report.dropped_nodes, report.dropped_watches);
 	log_message(LOG_NOTICE, "live-update: %zu bytes of state taken over from another xenstored",
 		    size);
 	update_memory_give_back(&state, size);

@@ -131,11 +131,6 @@ void stubdom_update_restore(struct stubdom_update *update, const struct handover
 	/* From here on it serves, and there is no way back. */
 	watch_end();
 	back->state = 0;
-	if (report.dropped_clients || report.dropped_nodes || report.dropped_watches)
-		log_message(LOG_WARNING,
-			    "live-update: %u connections, %u nodes, %u watches could not be "
-			    "restored",
-			    report.dropped_clients, report.dropped_nodes, report.dropped_watches);
 	if (failed)
 		log_message(LOG_ERR, "live-update: failed, the image before goes on: %s",
 			    back->why);
