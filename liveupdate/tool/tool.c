@@ -10,6 +10,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "bytes/wire.h"
+
 void tool_fail(const char *format, ...)
 {
 	va_list args;
@@ -149,7 +151,7 @@ unsigned int tool_domid(const char *text)
 	char *end;
 	unsigned long domid = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || domid >= 0x7ff0)
+	if (*text < '0' || *text > '9' || *end || domid >= DOMID_FIRST_RESERVED)
 		tool_fail("%s is not the number of a domain", text);
 	return (unsigned int)domid;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xen/xen.h>
 #include <xenstore.h>
 
 #include "ninepfsd/backend.h"
@@ -20,9 +21,6 @@
 /* Where the Xenstore domain's files are, and where those of all others are, each in its own. */
 #define XENSTORE_DIRECTORY "/var/lib/xen/xenstore"
 #define LOG_DIRECTORY	   "/var/log/xen/9pfs"
-
-/* Domids from here on are no domains'. */
-#define DOMID_FIRST_RESERVED 0x7FF0U
 
 #define WAIT_STEP 50000 /* microseconds */
 
