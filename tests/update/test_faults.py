@@ -516,13 +516,19 @@ class Lock:
         self.file.close()
 
 
-def test_another_has_the_pid_file_for_a_moment(daemon, work, tmp_path):
+def update_beside_another(daemon, tmp_path):
+    """The new program finds the pid file locked. Returns who asked, the old pid, and the lock."""
     held = Held(tmp_path, binary())
     asker, pid = daemon.connect(DEADLINE), daemon.current()
     daemon.request_update(asker, held.path)
     held.wait()
     lock = Lock(daemon.pid_file)
     held.let_go()
+    return asker, pid, lock
+
+
+def test_another_has_the_pid_file_for_a_moment(daemon, work, tmp_path):
+    asker, pid, lock = update_beside_another(daemon, tmp_path)
     assert not select.select([asker], [], [], 0.2)[0]
     lock.let_go()
     assert asker.recv_reply(DEADLINE).payload == b"OK\0"
@@ -534,12 +540,7 @@ def test_another_has_the_pid_file_for_a_moment(daemon, work, tmp_path):
 
 def test_another_keeps_the_pid_file(daemon, work, tmp_path):
     """The new program gives up, and the old one does not end for that."""
-    held = Held(tmp_path, binary())
-    asker, pid = daemon.connect(DEADLINE), daemon.current()
-    daemon.request_update(asker, held.path)
-    held.wait()
-    lock = Lock(daemon.pid_file)
-    held.let_go()
+    asker, pid, lock = update_beside_another(daemon, tmp_path)
     assert b"the old one goes on" in asker.recv_reply(DEADLINE).payload
     work.check()
     lock.let_go()
